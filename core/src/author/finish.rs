@@ -1,0 +1,348 @@
+//! From the draft to data: edges resolved, settings inherited, everything sorted by name.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::draft::{Draft, DraftTask, Inherited, Node, Wish, stronger};
+use crate::check;
+use crate::id::{GroupId, TaskId, nearest};
+use crate::operator::Registry;
+use crate::problem::{Problem, Rule};
+use crate::spec::{BranchArm, DagSpec, EdgeKind, GroupSpec, Role, Source, TaskKind, Upstream};
+use crate::text::{self, Placeholder};
+
+/// A finished draft.
+#[derive(Debug)]
+pub(super) struct Finished {
+    pub(super) spec: DagSpec,
+    pub(super) problems: Vec<Problem>,
+    pub(super) registry: Registry,
+}
+
+pub(super) fn finish(mut draft: Draft) -> Finished {
+    let mut wiring = Wiring::new(&draft);
+    for wish in std::mem::take(&mut draft.wishes) {
+        wiring.wish(&mut draft, &wish);
+    }
+    wiring.placeholders(&draft);
+    special_edges(&mut draft, &wiring);
+    inherit(&mut draft);
+
+    let ids: Vec<TaskId> = draft
+        .tasks
+        .iter()
+        .map(|task| task.spec.id.clone())
+        .collect();
+    for (at, task) in draft.tasks.iter_mut().enumerate() {
+        let upstream = wiring.up.get(at).into_iter().flatten();
+        let mut upstream: Vec<Upstream> = upstream
+            .filter_map(|(from, kind)| {
+                Some(Upstream {
+                    task: ids.get(*from)?.clone(),
+                    kind: *kind,
+                })
+            })
+            .collect();
+        upstream.sort_unstable();
+        task.spec.upstream = upstream;
+    }
+    let mut definition = draft.definition;
+    definition.groups = groups(&draft.groups);
+    let mut notes = draft.notes;
+    for DraftTask {
+        spec,
+        notes: of_task,
+        ..
+    } in draft.tasks
+    {
+        notes.tasks.push((spec.id.clone(), of_task));
+        definition.tasks.push(spec);
+    }
+    // Tasks are large: sorting their names and moving each once is much cheaper than swapping them around.
+    definition.tasks.sort_by_cached_key(|task| task.id.clone());
+
+    let spec = DagSpec { definition, notes };
+    let problems = draft
+        .problems
+        .into_iter()
+        .map(|problem| problem.located(&spec))
+        .collect();
+    Finished {
+        spec,
+        problems,
+        registry: draft.registry,
+    }
+}
+
+/// The edges between tasks, as they are resolved one wish after the other.
+struct Wiring {
+    up: Vec<BTreeMap<usize, EdgeKind>>,
+    down: Vec<BTreeSet<usize>>,
+    members: Vec<Vec<usize>>,
+}
+
+impl Wiring {
+    fn new(draft: &Draft) -> Self {
+        let count = draft.tasks.len();
+        let mut members = vec![Vec::new(); draft.groups.len()];
+        for (at, task) in draft.tasks.iter().enumerate() {
+            let mut around = task.group;
+            while let Some(group) = around {
+                if let Some(members) = members.get_mut(group) {
+                    members.push(at);
+                }
+                around = draft.groups.get(group).and_then(|group| group.parent);
+            }
+        }
+        let mut wiring = Self {
+            up: vec![BTreeMap::new(); count],
+            down: vec![BTreeSet::new(); count],
+            members,
+        };
+        for (from, to) in &draft.data {
+            wiring.edge(*from, *to, EdgeKind::Data);
+        }
+        wiring
+    }
+
+    fn edge(&mut self, from: usize, to: usize, kind: EdgeKind) {
+        if let (Some(up), Some(down)) = (self.up.get_mut(to), self.down.get_mut(from)) {
+            up.entry(from)
+                .and_modify(|known| *known = stronger(*known, kind))
+                .or_insert(kind);
+            down.insert(to);
+        }
+    }
+
+    fn wish(&mut self, draft: &mut Draft, wish: &Wish) {
+        let from: Vec<usize> = wish
+            .from
+            .iter()
+            .flat_map(|node| self.tasks(draft, node, End::Last, &wish.source))
+            .collect();
+        let to: Vec<usize> = wish
+            .to
+            .iter()
+            .flat_map(|node| self.tasks(draft, node, End::First, &wish.source))
+            .collect();
+        for from in &from {
+            for to in &to {
+                self.edge(*from, *to, EdgeKind::Order);
+            }
+        }
+    }
+
+    /// The tasks at one end of a node: of a group, those that nothing in it comes before or after.
+    fn tasks(&self, draft: &mut Draft, node: &Node, end: End, source: &Source) -> Vec<usize> {
+        match node {
+            Node::Task(at) => vec![*at],
+            Node::Group(group) => self.outermost(
+                draft,
+                self.members.get(*group).map_or(&[], Vec::as_slice),
+                end,
+            ),
+            Node::Span(span) => self.outermost(draft, &span.clone().collect::<Vec<_>>(), end),
+            Node::Name(name) => match draft.by_name.get(name) {
+                Some(at) if *at != usize::MAX => vec![*at],
+                Some(_) => {
+                    let group = draft
+                        .groups
+                        .iter()
+                        .position(|group| group.id == *name)
+                        .unwrap_or_default();
+                    self.tasks(draft, &Node::Group(group), end, source)
+                }
+                None => {
+                    let known = draft.tasks.iter().map(|task| task.spec.id.as_str());
+                    let help = nearest(name, known).map_or_else(
+                        || "add it to this DAG; a task of another DAG is waited for through an asset".to_owned(),
+                        |near| format!("did you mean `{near}`?"),
+                    );
+                    let message =
+                        format!("an edge names the task `{name}`, which is not in the DAG");
+                    draft.problems.push(
+                        Problem::new(Rule::UnknownUpstream, message, help).at(source.clone()),
+                    );
+                    Vec::new()
+                }
+            },
+        }
+    }
+
+    fn outermost(&self, draft: &Draft, members: &[usize], end: End) -> Vec<usize> {
+        // What comes after a group does not wait for its teardowns, only for its work.
+        let is_teardown = |at: &usize| matches!(draft.tasks.get(*at), Some(DraftTask { spec, .. }) if matches!(spec.role, Role::Teardown { .. }));
+        let inside: BTreeSet<usize> = match end {
+            End::First => members.iter().copied().collect(),
+            End::Last => members
+                .iter()
+                .copied()
+                .filter(|at| !is_teardown(at))
+                .collect(),
+        };
+        let free = |at: &usize| match end {
+            End::First => self
+                .up
+                .get(*at)
+                .is_none_or(|up| !up.keys().any(|from| inside.contains(from))),
+            End::Last => self
+                .down
+                .get(*at)
+                .is_none_or(|down| down.is_disjoint(&inside)),
+        };
+        inside.iter().copied().filter(free).collect()
+    }
+
+    /// A task that uses `{out.other}` in a text comes after the other.
+    fn placeholders(&mut self, draft: &Draft) {
+        let mut edges = Vec::new();
+        for (at, task) in draft.tasks.iter().enumerate() {
+            check::each_task_text(&task.spec, &mut |text| {
+                if !text.contains("{out.") {
+                    return;
+                }
+                for placeholder in text::placeholders(text).unwrap_or_default() {
+                    let Placeholder::Out(path) = placeholder else {
+                        continue;
+                    };
+                    let known =
+                        |name: &str| draft.by_name.get(name).is_some_and(|at| *at != usize::MAX);
+                    if let Some((name, _)) = text::split_output(&path, known)
+                        && let Some(from) = draft.by_name.get(&name)
+                    {
+                        edges.push((*from, at));
+                    }
+                }
+            });
+        }
+        for (from, to) in edges {
+            self.edge(from, to, EdgeKind::Data);
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+enum End {
+    First,
+    Last,
+}
+
+/// Fills in the names that branches and teardowns refer to.
+fn special_edges(draft: &mut Draft, wiring: &Wiring) {
+    for at in 0..draft.tasks.len() {
+        let source = draft.tasks[at].notes.source.clone();
+        let Some(source) = source else { continue };
+        let arms = std::mem::take(&mut draft.tasks[at].arms);
+        unwired(draft, at, &arms);
+        for (label, nodes) in arms {
+            let tasks = names(draft, wiring, &nodes, End::First, &source);
+            if let TaskKind::Branch { arms, .. } = &mut draft.tasks[at].spec.kind
+                && let Some(arm) = arms
+                    .iter_mut()
+                    .find(|arm: &&mut BranchArm| arm.label == label)
+            {
+                arm.tasks.extend(tasks);
+                arm.tasks.sort_unstable();
+                arm.tasks.dedup();
+            }
+        }
+        let of = std::mem::take(&mut draft.tasks[at].teardown_of);
+        let mut cleaned = names(draft, wiring, &of, End::Last, &source);
+        if let Role::Teardown { setups, .. } = &mut draft.tasks[at].spec.role {
+            cleaned.sort_unstable();
+            cleaned.dedup();
+            *setups = cleaned;
+        }
+    }
+}
+
+/// Every way out of a branch has to be said, even if it leads nowhere: a forgotten one skips all that follows.
+fn unwired(draft: &mut Draft, at: usize, said: &[(&'static str, Vec<Node>)]) {
+    let TaskKind::Branch { arms, .. } = &draft.tasks[at].spec.kind else {
+        return;
+    };
+    let forgotten: Vec<String> = arms
+        .iter()
+        .filter(|arm| !said.iter().any(|(label, _)| *label == arm.label))
+        .map(|arm| arm.label.clone())
+        .collect();
+    let id = draft.tasks[at].spec.id.clone();
+    for label in forgotten {
+        let message = format!("its way `{label}` leads nowhere");
+        let help =
+            "say where it goes: `.when(way, &task)`, or `.when(way, ())` to skip what follows";
+        draft
+            .problems
+            .push(Problem::new(Rule::Branch, message, help).task(&id));
+    }
+}
+
+fn names(
+    draft: &mut Draft,
+    wiring: &Wiring,
+    nodes: &[Node],
+    end: End,
+    source: &Source,
+) -> Vec<TaskId> {
+    let before = draft.problems.len();
+    let at: Vec<usize> = nodes
+        .iter()
+        .flat_map(|node| wiring.tasks(draft, node, end, source))
+        .collect();
+    // The edge to the same name has said already that it is unknown.
+    draft.problems.truncate(before);
+    at.iter()
+        .filter_map(|at| draft.tasks.get(*at))
+        .map(|task| task.spec.id.clone())
+        .collect()
+}
+
+fn inherit(draft: &mut Draft) {
+    let mut scopes: Vec<Inherited> = Vec::with_capacity(draft.groups.len());
+    // A group is added after the group around it, so the one around is always done.
+    for group in &draft.groups {
+        let around = group
+            .parent
+            .and_then(|parent| scopes.get(parent))
+            .unwrap_or(&draft.defaults);
+        scopes.push(group.defaults.clone().or(around));
+    }
+    for task in &mut draft.tasks {
+        let around = task
+            .group
+            .and_then(|group| scopes.get(group))
+            .unwrap_or(&draft.defaults);
+        let all = std::mem::take(&mut task.own).or(around);
+        let spec = &mut task.spec;
+        spec.retry = all.retry.unwrap_or_default();
+        spec.timeout = all.timeout;
+        if let Some(pool) = all.pool {
+            spec.placement.pool = pool;
+        }
+        if let Some(queue) = all.queue {
+            spec.placement.queue = queue;
+        }
+        if let Some(priority) = all.priority {
+            spec.placement.priority = priority;
+        }
+        spec.touches.join(crate::spec::Touches::nothing());
+    }
+}
+
+fn groups(drafts: &[super::draft::DraftGroup]) -> Vec<GroupSpec> {
+    let id = |at: usize| {
+        drafts
+            .get(at)
+            .and_then(|group| GroupId::parse(&group.id).ok())
+    };
+    let specs = drafts.iter().enumerate().filter_map(|(at, group)| {
+        let parent = group.parent.and_then(id);
+        Some(GroupSpec {
+            id: id(at)?,
+            parent,
+            mapping: group.mapping.clone(),
+        })
+    });
+    let mut specs: Vec<GroupSpec> = specs.collect();
+    specs.sort_unstable_by(|a, b| a.id.cmp(&b.id));
+    specs
+}

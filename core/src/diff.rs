@@ -1,0 +1,344 @@
+//! What changed between two sets of DAGs: what a pull request shows before it is merged.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::graph::Graph;
+use crate::id::{DagId, TaskId};
+use crate::spec::{DagSpec, Definition, Destination, TaskSpec};
+use crate::version::Version;
+
+/// One value that changed.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct FieldChange {
+    /// Where: field names and list positions, joined by dots.
+    pub field: String,
+    /// The value before; null if there was none.
+    pub before: Value,
+    /// The value after; null if there is none.
+    pub after: Value,
+}
+
+impl fmt::Display for FieldChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.before, &self.after) {
+            (Value::Null, after) => write!(f, "{} set to {}", self.field, Short(after)),
+            (before, Value::Null) => write!(f, "{} removed (was {})", self.field, Short(before)),
+            (before, after) => write!(f, "{}: {} → {}", self.field, Short(before), Short(after)),
+        }
+    }
+}
+
+/// A value on one line of readable length.
+struct Short<'a>(&'a Value);
+
+impl fmt::Display for Short<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const CHARS_MAX: usize = 80;
+        let text = match self.0 {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        let text = text.replace('\n', "⏎");
+        if text.chars().count() <= CHARS_MAX {
+            return f.write_str(&text);
+        }
+        let head: String = text.chars().take(CHARS_MAX - 1).collect();
+        write!(f, "{head}…")
+    }
+}
+
+/// How a task changed.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TaskChange {
+    /// It is new.
+    Added,
+    /// It is gone.
+    Removed,
+    /// These of its values changed.
+    Changed(Vec<FieldChange>),
+}
+
+/// How a write to a table changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TableChange {
+    /// The task that writes it.
+    pub task: TaskId,
+    /// The table.
+    pub table: String,
+    /// How it was written before, if it was.
+    pub before: Option<String>,
+    /// How it is written now, if it is.
+    pub after: Option<String>,
+}
+
+/// How a DAG changed.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct DagDiff {
+    /// The DAG.
+    pub dag: DagId,
+    /// Its version before; none if it is new.
+    pub before: Option<Version>,
+    /// Its version now; none if it is gone.
+    pub after: Option<Version>,
+    /// Its schedule before and after, for people, if that changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<(String, String)>,
+    /// What changed about the DAG as a whole.
+    pub settings: Vec<FieldChange>,
+    /// What changed about its tasks.
+    pub tasks: BTreeMap<TaskId, TaskChange>,
+    /// What changed about the tables it writes.
+    pub tables: Vec<TableChange>,
+    /// The tasks whose results may differ from now on: those added or changed, and all that comes after one. They are
+    /// what has to run again where history is to match; nothing runs by itself.
+    pub reruns: Vec<TaskId>,
+    /// The tables that such a rerun would write again.
+    pub rewrites: Vec<TableChange>,
+}
+
+/// What changed between two sets of DAGs.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub struct Plan {
+    /// New DAGs.
+    pub added: Vec<DagDiff>,
+    /// DAGs that are gone.
+    pub removed: Vec<DagDiff>,
+    /// DAGs that changed.
+    pub changed: Vec<DagDiff>,
+    /// How many did not.
+    pub unchanged: usize,
+}
+
+impl Plan {
+    /// Whether nothing changed.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.added.is_empty() && self.removed.is_empty() && self.changed.is_empty()
+    }
+}
+
+/// Compares two sets of DAGs.
+#[must_use]
+pub fn plan<'a>(
+    before: impl IntoIterator<Item = &'a DagSpec>,
+    after: impl IntoIterator<Item = &'a DagSpec>,
+) -> Plan {
+    let before: BTreeMap<&DagId, &DagSpec> =
+        before.into_iter().map(|spec| (spec.id(), spec)).collect();
+    let after: BTreeMap<&DagId, &DagSpec> =
+        after.into_iter().map(|spec| (spec.id(), spec)).collect();
+    let ids: BTreeSet<&DagId> = before.keys().chain(after.keys()).copied().collect();
+    let mut plan = Plan::default();
+    for id in ids {
+        let (old, new) = (before.get(id), after.get(id));
+        match (old, new) {
+            (Some(old), Some(new)) if old.definition == new.definition => plan.unchanged += 1,
+            (Some(_), Some(_)) => plan.changed.push(dag_diff(id, old.copied(), new.copied())),
+            (None, _) => plan.added.push(dag_diff(id, None, new.copied())),
+            (_, None) => plan.removed.push(dag_diff(id, old.copied(), None)),
+        }
+    }
+    plan
+}
+
+/// The first thing in which two definitions differ, for people.
+pub(crate) fn first_difference(a: &Definition, b: &Definition) -> String {
+    if let Some(task) = a
+        .tasks
+        .iter()
+        .find(|task| b.task(task.id.as_str()).is_none())
+    {
+        return format!("the task `{}` is missing", task.id);
+    }
+    if let Some(task) = b
+        .tasks
+        .iter()
+        .find(|task| a.task(task.id.as_str()).is_none())
+    {
+        return format!("there is a new task `{}`", task.id);
+    }
+    let pairs = a.tasks.iter().zip(&b.tasks).find(|(a, b)| a != b);
+    let (subject, changes) = match pairs {
+        Some((a, b)) => (format!("task `{}`, ", a.id), changes_of(a, b)),
+        None => (String::new(), changes_of(&settings(a), &settings(b))),
+    };
+    let change = changes.first().map(ToString::to_string).unwrap_or_default();
+    format!("{subject}{change}")
+}
+
+fn dag_diff(id: &DagId, old: Option<&DagSpec>, new: Option<&DagSpec>) -> DagDiff {
+    let (old_def, new_def) = (
+        old.map(|spec| &spec.definition),
+        new.map(|spec| &spec.definition),
+    );
+    let tasks = task_changes(old_def, new_def);
+    let both = old_def.zip(new_def);
+    let schedule = both.filter(|(a, b)| a.schedule != b.schedule);
+    let reruns = new_def.map(|new| reruns(new, &tasks)).unwrap_or_default();
+    let rewrites = new_def
+        .map(|new| rewrites(new, &reruns))
+        .unwrap_or_default();
+    DagDiff {
+        dag: id.clone(),
+        before: old.map(DagSpec::version),
+        after: new.map(DagSpec::version),
+        schedule: schedule.map(|(a, b)| (a.schedule.to_string(), b.schedule.to_string())),
+        settings: both
+            .map(|(a, b)| changes_of(&settings(a), &settings(b)))
+            .unwrap_or_default(),
+        tables: table_changes(old_def, new_def),
+        tasks,
+        reruns,
+        rewrites,
+    }
+}
+
+/// A definition without its tasks.
+fn settings(definition: &Definition) -> Value {
+    let mut value = serde_json::to_value(definition).unwrap_or_default();
+    if let Some(map) = value.as_object_mut() {
+        map.remove("tasks");
+    }
+    value
+}
+
+fn tasks(definition: Option<&Definition>) -> BTreeMap<&TaskId, &TaskSpec> {
+    definition
+        .into_iter()
+        .flat_map(|definition| &definition.tasks)
+        .map(|task| (&task.id, task))
+        .collect()
+}
+
+fn task_changes(
+    old: Option<&Definition>,
+    new: Option<&Definition>,
+) -> BTreeMap<TaskId, TaskChange> {
+    let (old, new) = (tasks(old), tasks(new));
+    let ids: BTreeSet<&TaskId> = old.keys().chain(new.keys()).copied().collect();
+    let change = |id: &TaskId| match (old.get(id), new.get(id)) {
+        (Some(a), Some(b)) if a == b => None,
+        (Some(a), Some(b)) => Some(TaskChange::Changed(changes_of(a, b))),
+        (None, _) => Some(TaskChange::Added),
+        (_, None) => Some(TaskChange::Removed),
+    };
+    ids.into_iter()
+        .filter_map(|id| Some((id.clone(), change(id)?)))
+        .collect()
+}
+
+fn writes(definition: Option<&Definition>) -> BTreeMap<(&TaskId, &str), &Destination> {
+    let tasks = definition
+        .into_iter()
+        .flat_map(|definition| &definition.tasks);
+    tasks
+        .flat_map(|task| {
+            task.touches
+                .writes
+                .iter()
+                .map(|to| ((&task.id, to.table.as_str()), to))
+        })
+        .collect()
+}
+
+fn table_changes(old: Option<&Definition>, new: Option<&Definition>) -> Vec<TableChange> {
+    let (old, new) = (writes(old), writes(new));
+    let keys: BTreeSet<_> = old.keys().chain(new.keys()).copied().collect();
+    let change = |(task, table): (&TaskId, &str)| {
+        let mode = |writes: &BTreeMap<(&TaskId, &str), &Destination>| {
+            writes.get(&(task, table)).map(|to| to.mode.to_string())
+        };
+        let (before, after) = (mode(&old), mode(&new));
+        (before != after).then(|| TableChange {
+            task: task.clone(),
+            table: table.to_owned(),
+            before,
+            after,
+        })
+    };
+    keys.into_iter().filter_map(change).collect()
+}
+
+fn reruns(new: &Definition, changes: &BTreeMap<TaskId, TaskChange>) -> Vec<TaskId> {
+    let changed: Vec<usize> = changes
+        .iter()
+        .filter(|(_, change)| **change != TaskChange::Removed)
+        .filter_map(|(id, _)| new.position(id.as_str()))
+        .collect();
+    let mut affected = Graph::of(new).after(&changed);
+    for at in changed {
+        affected[at] = true;
+    }
+    new.tasks
+        .iter()
+        .zip(affected)
+        .filter(|(_, affected)| *affected)
+        .map(|(task, _)| task.id.clone())
+        .collect()
+}
+
+fn rewrites(new: &Definition, reruns: &[TaskId]) -> Vec<TableChange> {
+    let again = writes(Some(new))
+        .into_iter()
+        .filter(|((task, _), _)| reruns.contains(task));
+    let change = |((task, table), to): ((&TaskId, &str), &Destination)| {
+        let mode = Some(to.mode.to_string());
+        TableChange {
+            task: task.clone(),
+            table: table.to_owned(),
+            before: mode.clone(),
+            after: mode,
+        }
+    };
+    again.map(change).collect()
+}
+
+fn changes_of(before: &impl Serialize, after: &impl Serialize) -> Vec<FieldChange> {
+    let value = |it: Result<Value, _>| it.unwrap_or_default();
+    let mut changes = Vec::new();
+    compare(
+        "",
+        &value(serde_json::to_value(before)),
+        &value(serde_json::to_value(after)),
+        &mut changes,
+    );
+    changes
+}
+
+fn compare(path: &str, before: &Value, after: &Value, changes: &mut Vec<FieldChange>) {
+    let inner = |key: &dyn fmt::Display| {
+        if path.is_empty() {
+            key.to_string()
+        } else {
+            format!("{path}.{key}")
+        }
+    };
+    match (before, after) {
+        _ if before == after => {}
+        (Value::Object(a), Value::Object(b)) => {
+            let keys: BTreeSet<&String> = a.keys().chain(b.keys()).collect();
+            for key in keys {
+                let (a, b) = (
+                    a.get(key).unwrap_or(&Value::Null),
+                    b.get(key).unwrap_or(&Value::Null),
+                );
+                compare(&inner(key), a, b, changes);
+            }
+        }
+        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
+            for (nth, (a, b)) in a.iter().zip(b).enumerate() {
+                compare(&inner(&nth), a, b, changes);
+            }
+        }
+        _ => changes.push(FieldChange {
+            field: path.to_owned(),
+            before: before.clone(),
+            after: after.clone(),
+        }),
+    }
+}

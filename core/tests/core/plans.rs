@@ -1,0 +1,135 @@
+//! `plan`: what a pull request is told about its DAGs. Snapshots: that they read back.
+
+use tidemill_core::diff::{TaskChange, plan};
+use tidemill_core::prelude::*;
+use tidemill_core::snapshot::{Snapshot, SnapshotError};
+use tidemill_core::spec::DagSpec;
+use tidemill_macros::task;
+
+#[task]
+fn work() -> TaskResult<u64> {
+    Ok(1)
+}
+
+fn orders(change: bool) -> DagSpec {
+    let dag = Dag::build("orders", |dag| {
+        dag.schedule(if change {
+            Cron::daily_at("04:00")
+        } else {
+            Cron::daily_at("03:00")
+        });
+        let extract = dag.call("extract", work, ());
+        let clean = dag
+            .call("clean", work, ())
+            .after(&extract)
+            .timeout(minutes(if change { 20 } else { 10 }));
+        let mode = if change {
+            Table::named("shop.orders").truncate()
+        } else {
+            Table::named("shop.orders").append(Dedup::partition("{ds}"))
+        };
+        let load = dag.call("load", work, ()).after(&clean).writes(mode);
+        if change {
+            dag.call("check", work, ()).after(&load);
+        } else {
+            dag.call("legacy", work, ()).after(&extract);
+        }
+        dag.call("report", work, ())
+            .after(&load)
+            .writes(Table::named("shop.report").truncate());
+    });
+    assert_eq!(dag.problems(), []);
+    dag.spec().clone()
+}
+
+fn other(id: &str) -> DagSpec {
+    Dag::build(id, |dag| dag.empty("only")).spec().clone()
+}
+
+#[test]
+fn a_plan_tells_tasks_schedules_tables_and_what_would_rerun() {
+    let (before, after) = (
+        [orders(false), other("same"), other("old")],
+        [orders(true), other("same"), other("new")],
+    );
+    let plan = plan(&before, &after);
+    assert_eq!(plan.unchanged, 1);
+    assert_eq!(plan.added[0].dag, "new");
+    assert_eq!(plan.removed[0].dag, "old");
+    let [change] = plan.changed.as_slice() else {
+        panic!("{plan:#?}")
+    };
+    assert_eq!(
+        change.schedule,
+        Some((
+            "every day at 03:00, UTC".to_owned(),
+            "every day at 04:00, UTC".to_owned()
+        ))
+    );
+    let of = |task: &str| {
+        change
+            .tasks
+            .iter()
+            .find(|(id, _)| **id == task)
+            .map(|(_, change)| change)
+    };
+    assert_eq!(of("check"), Some(&TaskChange::Added));
+    assert_eq!(of("legacy"), Some(&TaskChange::Removed));
+    assert_eq!(of("extract"), None);
+    let Some(TaskChange::Changed(fields)) = of("clean") else {
+        panic!("{:?}", of("clean"))
+    };
+    assert_eq!(fields[0].to_string(), "timeout: 10m → 20m");
+    let tables: Vec<String> = change
+        .tables
+        .iter()
+        .map(|table| {
+            format!(
+                "{} {:?} → {:?}",
+                table.table,
+                table.before.as_deref(),
+                table.after.as_deref()
+            )
+        })
+        .collect();
+    assert_eq!(
+        tables,
+        [r#"shop.orders Some("append, replacing partition {ds}") → Some("truncate")"#]
+    );
+    let reruns: Vec<&str> = change.reruns.iter().map(|task| task.as_str()).collect();
+    assert_eq!(reruns, ["check", "clean", "load", "report"]);
+    let rewrites: Vec<&str> = change
+        .rewrites
+        .iter()
+        .map(|table| table.table.as_str())
+        .collect();
+    assert_eq!(rewrites, ["shop.orders", "shop.report"]);
+}
+
+#[test]
+fn notes_are_no_change() {
+    let mut noted = other("same");
+    noted.notes.doc = "now documented".to_owned();
+    assert!(plan(&[other("same")], &[noted]).is_empty());
+}
+
+#[test]
+fn a_snapshot_reads_back_and_has_no_line_numbers() {
+    let snapshot = Snapshot::of(&[orders(false), other("b")]);
+    let json = snapshot.to_json();
+    assert!(!json.contains("plans.rs"), "{json}");
+    assert_eq!(Snapshot::parse(json.as_bytes()).unwrap(), snapshot);
+    let dags = snapshot.dags.iter().map(|entry| &entry.dag);
+    assert!(plan(dags, &[orders(false), other("b")]).is_empty());
+}
+
+#[test]
+fn a_file_that_is_no_snapshot_says_so() {
+    let wrong = |bytes: &str| Snapshot::parse(bytes.as_bytes()).unwrap_err();
+    assert!(matches!(
+        wrong(r#"{"tidemill_snapshot": 2, "dags": {}}"#),
+        SnapshotError::Format { found: 2 }
+    ));
+    assert!(matches!(wrong("[]"), SnapshotError::Malformed(_)));
+    assert!(matches!(wrong(""), SnapshotError::Malformed(_)));
+}
