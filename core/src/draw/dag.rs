@@ -49,10 +49,17 @@ fn node(task: &TaskSpec, group: Option<usize>) -> Node {
         (_, TaskKind::Approval { .. }) => Kind::Approval,
         (_, TaskKind::Work | TaskKind::Empty) => Kind::Work,
     };
+    let label = last(task.id.as_str());
+    // A function that is named as its task is not worth saying twice.
+    let detail = if task.what() == label {
+        task.operator.as_str()
+    } else {
+        task.what()
+    };
     Node {
         id: task.id.to_string(),
-        label: last(task.id.as_str()).to_owned(),
-        detail: task.what().trim_start_matches("tidemill.").to_owned(),
+        label: label.to_owned(),
+        detail: detail.to_owned(),
         kind,
         mapped: task.mapping.is_some(),
         group,

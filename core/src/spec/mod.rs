@@ -15,8 +15,8 @@ pub use asset::{Asset, AssetExpr};
 pub use dag::{DagNotes, DagSpec, Definition, GroupSpec, Overlap, Source, TaskNotes};
 pub use input::{Input, Mapping, Over};
 pub use retry::{Backoff, Retry};
-pub(crate) use schedule::parse_date;
 pub use schedule::{At, Cron, Every, IntoSchedule, Kind, Schedule, ScheduleError, Timing};
+pub use schedule::{parse_date, parse_zone};
 pub use table::{Dedup, Destination, Table, WriteMode};
 pub use task::{
     BranchArm, Concurrency, EdgeKind, Isolation, Past, Placement, Role, TaskKind, TaskSpec,

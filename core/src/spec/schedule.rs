@@ -158,7 +158,7 @@ pub enum ScheduleError {
 ///
 /// # Errors
 /// Names the zone that was probably meant.
-pub(crate) fn parse_zone(name: &str) -> Result<Tz, ScheduleError> {
+pub fn parse_zone(name: &str) -> Result<Tz, ScheduleError> {
     name.parse().map_err(|_| ScheduleError::Zone {
         name: name.to_owned(),
         nearest: nearest(name, chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name()))
@@ -295,7 +295,7 @@ impl At {
 ///
 /// # Errors
 /// Shows how dates are written.
-pub(crate) fn parse_date(text: &str, zone: Tz) -> Result<DateTime<Utc>, ScheduleError> {
+pub fn parse_date(text: &str, zone: Tz) -> Result<DateTime<Utc>, ScheduleError> {
     if let Ok(at) = DateTime::parse_from_rfc3339(text) {
         return Ok(at.with_timezone(&Utc));
     }

@@ -363,8 +363,21 @@ impl TaskSpec {
     #[must_use]
     pub fn what(&self) -> &str {
         match self.config.get("function").and_then(Value::as_str) {
-            Some(path) if self.operator == "function" => path.rsplit("::").next().unwrap_or(path),
-            _ => &self.operator,
+            Some(path) if self.kind.is_function(&self.operator) => {
+                path.rsplit("::").next().unwrap_or(path)
+            }
+            _ => self.operator.trim_start_matches("tidemill."),
         }
+    }
+}
+
+impl TaskKind {
+    /// Whether an operator of this name and kind runs a function of the author's.
+    fn is_function(&self, operator: &str) -> bool {
+        operator == "function"
+            || matches!(
+                self,
+                Self::Branch { .. } | Self::ShortCircuit { .. } | Self::Sensor { .. }
+            )
     }
 }
