@@ -1,0 +1,232 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
+
+use crate::output::{Color, Output};
+
+/// Workflows for data platforms: DAGs in Rust, checked in CI, run exactly once.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    propagate_version = true,
+    arg_required_else_help = true,
+    max_term_width = 100
+)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+
+    /// When to use colours.
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    pub(crate) color: Color,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// List, show, draw, validate and compare DAGs.
+    Dags {
+        #[command(subcommand)]
+        command: DagsCommand,
+    },
+    /// Try cron expressions out.
+    Cron {
+        #[command(subcommand)]
+        command: CronCommand,
+    },
+    /// Start a project of your own: one DAG, its test, a CI file.
+    #[command(
+        after_help = "Example:\n  new shop_dags\n  cd shop_dags && cargo test && cargo run -- dags validate"
+    )]
+    New(NewArgs),
+    /// Print completions for a shell.
+    #[command(after_help = "Example:\n  completions bash > /etc/bash_completion.d/my_dags")]
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DagsCommand {
+    /// List the DAGs of this binary.
+    #[command(after_help = "Examples:\n  dags list\n  dags list --tag crm --json")]
+    List(ListArgs),
+    /// Show one DAG: schedule, settings, tasks.
+    #[command(
+        after_help = "Examples:\n  dags show crm_daily\n  dags show crm_daily --json | jq .definition.tasks"
+    )]
+    Show(ShowArgs),
+    /// Draw one DAG.
+    #[command(
+        after_help = "Examples:\n  dags graph crm_daily\n  dags graph crm_daily --format svg --output crm.svg"
+    )]
+    Graph(GraphArgs),
+    /// Check every DAG: exit code 0 if all are valid, 1 if one is not, 2 if the command line is wrong.
+    #[command(
+        after_help = "Examples:\n  dags validate\n  dags validate --format github\n  dags validate --format junit --output report.xml"
+    )]
+    Validate(ValidateArgs),
+    /// Print all DAGs as one file, to compare a pull request against.
+    #[command(after_help = "Example:\n  dags snapshot --output dags.snapshot.json")]
+    Snapshot(SnapshotArgs),
+    /// Compare the DAGs with a snapshot: what changed, which tables are touched, what would have to run again.
+    #[command(
+        after_help = "Examples:\n  dags plan --against dags.snapshot.json\n  dags plan --against main.json --format markdown > comment.md"
+    )]
+    Plan(PlanArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
+    /// Only DAGs with this tag.
+    #[arg(long)]
+    pub(crate) tag: Option<String>,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ShowArgs {
+    /// The DAG.
+    pub(crate) dag: String,
+    /// Print JSON: all that the scheduler knows about it.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum GraphFormat {
+    /// A drawing for the terminal.
+    Text,
+    /// A picture.
+    Svg,
+    /// Mermaid, as GitHub and GitLab draw it in Markdown.
+    Mermaid,
+    /// Graphviz.
+    Dot,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GraphArgs {
+    /// The DAG.
+    pub(crate) dag: String,
+    /// How to draw it.
+    #[arg(long, short, value_enum, default_value = "text")]
+    pub(crate) format: GraphFormat,
+    /// Into this file instead of stdout.
+    #[arg(long, short)]
+    pub(crate) output: Option<PathBuf>,
+    /// How wide a drawing for the terminal may be.
+    #[arg(long, default_value_t = 100, value_name = "COLUMNS")]
+    pub(crate) width: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReportFormat {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+    /// For CI systems that read test reports.
+    Junit,
+    /// For code scanning: SARIF 2.1.0.
+    Sarif,
+    /// Annotations on the lines of a GitHub pull request.
+    Github,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ValidateArgs {
+    /// How to report.
+    #[arg(long, short, value_enum, default_value = "text")]
+    pub(crate) format: ReportFormat,
+    /// Into this file instead of stdout.
+    #[arg(long, short)]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SnapshotArgs {
+    /// Into this file instead of stdout.
+    #[arg(long, short)]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PlanFormat {
+    /// For the terminal.
+    Text,
+    /// For a comment on a pull request.
+    Markdown,
+    /// For programs.
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PlanArgs {
+    /// The snapshot to compare with, made by `dags snapshot`.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) against: PathBuf,
+    /// How to report.
+    #[arg(long, short, value_enum, default_value = "text")]
+    pub(crate) format: PlanFormat,
+    /// End with exit code 1 when something changed.
+    #[arg(long)]
+    pub(crate) exit_code: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CronCommand {
+    /// Print the next times at which an expression fires, one a line.
+    #[command(
+        after_help = "Examples:\n  cron next \"15 3 * * *\" --tz Europe/Berlin\n  cron next \"0 9 * * MON#1\" --after 2025-01-01T00:00:00Z --count 3"
+    )]
+    Next(CronNextArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CronNextArgs {
+    /// Five fields, or a preset such as @daily.
+    #[arg(value_name = "EXPR", allow_hyphen_values = true)]
+    pub(crate) expression: String,
+    /// The time zone whose clocks it reads, and in which the times are printed.
+    #[arg(long, value_name = "ZONE", default_value = "UTC")]
+    pub(crate) tz: String,
+    /// Only times after this instant (2025-01-31T06:00:00Z, or a date); now if it is not given.
+    #[arg(long, value_name = "INSTANT")]
+    pub(crate) after: Option<String>,
+    /// How many times to print.
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub(crate) count: u32,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct NewArgs {
+    /// The name of the project, and of the folder that is made for it.
+    pub(crate) name: String,
+    /// Where the source of Tidemill is, if the project is to be built from it.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) tidemill: Option<PathBuf>,
+}
+
+/// The completions of a shell.
+pub(crate) fn completions(shell: clap_complete::Shell) -> Output {
+    let mut command = Arguments::command();
+    let name = command.get_name().to_owned();
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut command, name, &mut script);
+    Output::data(String::from_utf8_lossy(&script))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Arguments::command().debug_assert();
+    }
+}

@@ -1,0 +1,95 @@
+//! Tidemill: a workflow orchestrator for data platforms on Google Cloud and Databricks.
+//!
+//! This is the crate that users depend on. A project's `main` is one line:
+//!
+//! ```no_run
+//! use tidemill::prelude::*;
+//!
+//! /// One line a page.
+//! #[task]
+//! async fn pull_tickets(ctx: &TaskContext, day: NaiveDate) -> TaskResult<Vec<String>> {
+//!     ctx.info(format!("pulling {day}"));
+//!     Ok(vec![format!("gs://crm/{day}/1.json")])
+//! }
+//!
+//! fn crm_daily() -> Dag {
+//!     Dag::build("crm_daily", |dag| {
+//!         dag.schedule(Cron::daily_at("03:15").tz("Europe/Berlin")).start("2025-01-01");
+//!         dag.call("pull_tickets", pull_tickets, interval::start_date());
+//!     })
+//! }
+//!
+//! fn main() -> std::process::ExitCode {
+//!     tidemill::main(Dags::new().dag(crm_daily))
+//! }
+//! ```
+//!
+//! Its binary then lists, draws, validates and compares the DAGs: `my_dags dags validate`.
+
+mod args;
+mod clock;
+mod cron;
+mod dags;
+mod output;
+mod plan;
+mod report;
+mod scaffold;
+mod table;
+pub mod testing;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use tidemill_core::author::Dags;
+
+pub use tidemill_core::{
+    author, check, diff, draw, graph, id, operator, params, problem, snapshot, span, spec, state,
+    text, timetable, version,
+};
+
+/// What authors need: `use tidemill::prelude::*`.
+pub mod prelude {
+    pub use tidemill_core::prelude::*;
+    pub use tidemill_macros::{Choice, params, task};
+}
+
+/// What the code that macros write refers to. Not for people.
+#[doc(hidden)]
+pub use tidemill_core::__private;
+
+use args::{Arguments, Command, DagsCommand};
+pub use output::Output;
+use output::Style;
+
+/// The `main` of a project's binary: reads the command line and does what it says.
+#[must_use]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the last line of a project's `main` reads better without a `&`"
+)]
+pub fn main(dags: Dags) -> ExitCode {
+    run(&dags, std::env::args_os()).emit()
+}
+
+/// What a command line makes of some DAGs: everything it prints, and its exit code.
+pub fn run(dags: &Dags, command_line: impl IntoIterator<Item = OsString>) -> Output {
+    let arguments = match Arguments::try_parse_from(command_line) {
+        Ok(arguments) => arguments,
+        Err(error) => return Output::from_usage(&error),
+    };
+    let style = Style::new(arguments.color);
+    match arguments.command {
+        Command::Dags { command } => match command {
+            DagsCommand::List(args) => dags::list(dags, &args, style),
+            DagsCommand::Show(args) => dags::show(dags, &args, style),
+            DagsCommand::Graph(args) => dags::graph(dags, &args),
+            DagsCommand::Validate(args) => report::validate(dags, &args, style),
+            DagsCommand::Snapshot(args) => plan::snapshot(dags, &args),
+            DagsCommand::Plan(args) => plan::plan(dags, &args, style),
+        },
+        Command::Cron { command } => cron::run(&command),
+        Command::New(args) => scaffold::new(&args),
+        Command::Completions { shell } => args::completions(shell),
+    }
+}

@@ -1,0 +1,169 @@
+//! What a command prints: data to stdout, talk to stderr, an exit code. Commands return it, only `main` emits it.
+
+use std::fmt::Display;
+use std::io::{IsTerminal as _, Write as _};
+use std::process::ExitCode;
+
+/// It worked.
+pub(crate) const OK: u8 = 0;
+/// The answer is no: a DAG is invalid, something differs.
+pub(crate) const INVALID: u8 = 1;
+/// The command line, or a file it names, is wrong.
+pub(crate) const USAGE: u8 = 2;
+
+/// What a command prints, and its exit code.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[must_use]
+pub struct Output {
+    /// Data: may be piped into another program.
+    pub stdout: String,
+    /// Talk: for the person at the terminal.
+    pub stderr: String,
+    /// 0 it worked, 1 the answer is no, 2 the command line is wrong.
+    pub code: u8,
+}
+
+impl Output {
+    /// Data, and all is well.
+    pub(crate) fn data(stdout: impl Into<String>) -> Self {
+        Self {
+            stdout: stdout.into(),
+            stderr: String::new(),
+            code: OK,
+        }
+    }
+
+    /// A wrong command line, said with what to do about it.
+    pub(crate) fn usage(message: impl Display, help: impl Display) -> Self {
+        let mut stderr = format!("error: {message}\n");
+        let help = help.to_string();
+        if !help.is_empty() {
+            stderr.push_str(&format!("  help: {help}\n"));
+        }
+        Self {
+            stdout: String::new(),
+            stderr,
+            code: USAGE,
+        }
+    }
+
+    /// What clap says: help goes to stdout, mistakes to stderr.
+    pub(crate) fn from_usage(error: &clap::Error) -> Self {
+        let text = error.render().to_string();
+        if error.use_stderr() {
+            Self {
+                stdout: String::new(),
+                stderr: text,
+                code: USAGE,
+            }
+        } else {
+            Self::data(text)
+        }
+    }
+
+    pub(crate) fn talk(mut self, line: impl Display) -> Self {
+        self.stderr.push_str(&format!("{line}\n"));
+        self
+    }
+
+    pub(crate) const fn code(mut self, code: u8) -> Self {
+        self.code = code;
+        self
+    }
+
+    /// Data into a file if one is named, to stdout otherwise.
+    pub(crate) fn into_file(mut self, file: Option<&std::path::Path>) -> Self {
+        let Some(file) = file else { return self };
+        match std::fs::write(file, &self.stdout) {
+            Ok(()) => {
+                self.stdout.clear();
+                self.talk(format_args!("wrote {}", file.display()))
+            }
+            Err(error) => Self::usage(
+                format_args!("cannot write `{}`: {error}", file.display()),
+                "name a file in a folder that exists and that you may write to",
+            ),
+        }
+    }
+
+    /// Prints it and makes the process's exit code of it.
+    pub(crate) fn emit(self) -> ExitCode {
+        let talked = std::io::stderr().write_all(self.stderr.as_bytes());
+        let printed = std::io::stdout()
+            .write_all(self.stdout.as_bytes())
+            .and_then(|()| std::io::stdout().flush());
+        match printed.and(talked) {
+            // Whoever reads from us may stop at any line: `dags list | head -1`.
+            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => ExitCode::from(INVALID),
+            _ => ExitCode::from(self.code),
+        }
+    }
+}
+
+/// A number and what it counts: `1 task`, `2 tasks`.
+pub(crate) fn count(count: usize, word: &str) -> String {
+    if count == 1 {
+        format!("1 {word}")
+    } else {
+        format!("{count} {word}s")
+    }
+}
+
+/// When colours are used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// Colours, or their absence.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Style {
+    on: bool,
+}
+
+impl Style {
+    pub(crate) fn new(color: Color) -> Self {
+        let on = match color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => {
+                std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none()
+            }
+        };
+        Self { on }
+    }
+
+    fn paint(self, code: &str, text: impl Display) -> String {
+        if self.on {
+            format!("\u{1b}[{code}m{text}\u{1b}[0m")
+        } else {
+            text.to_string()
+        }
+    }
+
+    pub(crate) fn bold(self, text: impl Display) -> String {
+        self.paint("1", text)
+    }
+
+    pub(crate) fn dim(self, text: impl Display) -> String {
+        self.paint("2", text)
+    }
+
+    pub(crate) fn red(self, text: impl Display) -> String {
+        self.paint("1;31", text)
+    }
+
+    pub(crate) fn green(self, text: impl Display) -> String {
+        self.paint("32", text)
+    }
+
+    pub(crate) fn yellow(self, text: impl Display) -> String {
+        self.paint("33", text)
+    }
+}

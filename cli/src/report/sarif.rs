@@ -1,0 +1,39 @@
+//! SARIF 2.1.0, as code scanning reads it.
+
+use serde_json::{Value, json};
+use tidemill_core::author::Project;
+use tidemill_core::{Problem, Rule};
+
+pub(super) fn report(project: &Project) -> String {
+    let rules: Vec<Value> = Rule::ALL
+        .iter()
+        .map(|rule| json!({ "id": rule.word(), "name": rule.word() }))
+        .collect();
+    let log = json!({
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "version": "2.1.0",
+        "runs": [{
+            "tool": { "driver": { "name": "tidemill", "version": env!("CARGO_PKG_VERSION"), "rules": rules } },
+            "results": project.problems.iter().map(result).collect::<Vec<_>>(),
+        }],
+    });
+    format!("{log:#}\n")
+}
+
+fn result(problem: &Problem) -> Value {
+    let mut text = format!("{}: {}", problem.subject(), problem.message);
+    if !problem.help.is_empty() {
+        text = format!("{text}\n{}", problem.help);
+    }
+    let locations: Vec<Value> = problem
+        .source
+        .iter()
+        .map(|source| {
+            json!({ "physicalLocation": {
+                "artifactLocation": { "uri": source.file.replace('\\', "/") },
+                "region": { "startLine": source.line },
+            } })
+        })
+        .collect();
+    json!({ "ruleId": problem.rule.word(), "level": "error", "message": { "text": text }, "locations": locations })
+}
