@@ -26,6 +26,11 @@
 //!
 //! Its binary then lists, draws, validates and compares the DAGs: `my_dags dags validate`.
 
+/// The README's example, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+mod readme {}
+
 mod args;
 mod clock;
 mod cron;
