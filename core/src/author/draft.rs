@@ -11,7 +11,7 @@ use crate::id::{DagId, TaskId, check_name};
 use crate::operator::Registry;
 use crate::problem::{Problem, Rule};
 use crate::spec::{
-    DagNotes, Definition, EdgeKind, Mapping, Overlap, Retry, Schedule, Source, TaskNotes, TaskSpec,
+    DagNotes, Definition, Mapping, Overlap, Retry, Schedule, Source, TaskNotes, TaskSpec,
 };
 
 pub(super) type Shared = Rc<RefCell<Draft>>;
@@ -267,9 +267,4 @@ pub(super) fn foreign(source: &Source) -> Problem {
 /// The stand-in for a DAG whose name is none.
 pub(super) fn unnamed_dag() -> DagId {
     DagId::parse("unnamed").unwrap_or_else(|_| unreachable!("`unnamed` is a name"))
-}
-
-/// How strong an edge is when it was asked for in two ways.
-pub(super) fn stronger(a: EdgeKind, b: EdgeKind) -> EdgeKind {
-    a.max(b)
 }

@@ -1,8 +1,9 @@
 //! From the draft to data: edges resolved, settings inherited, everything sorted by name.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
 
-use super::draft::{Draft, DraftTask, Inherited, Node, Wish, stronger};
+use super::draft::{Draft, DraftTask, Inherited, Node, Wish};
 use crate::check;
 use crate::id::{GroupId, TaskId, nearest};
 use crate::operator::Registry;
@@ -32,18 +33,16 @@ pub(super) fn finish(mut draft: Draft) -> Finished {
         .iter()
         .map(|task| task.spec.id.clone())
         .collect();
-    for (at, task) in draft.tasks.iter_mut().enumerate() {
-        let upstream = wiring.up.get(at).into_iter().flatten();
-        let mut upstream: Vec<Upstream> = upstream
-            .filter_map(|(from, kind)| {
-                Some(Upstream {
-                    task: ids.get(*from)?.clone(),
-                    kind: *kind,
-                })
-            })
-            .collect();
-        upstream.sort_unstable();
-        task.spec.upstream = upstream;
+    for (from, to, kind) in wiring.into_edges() {
+        if let (Some(id), Some(task)) = (ids.get(from), draft.tasks.get_mut(to)) {
+            task.spec.upstream.push(Upstream {
+                task: id.clone(),
+                kind,
+            });
+        }
+    }
+    for task in &mut draft.tasks {
+        task.spec.upstream.sort_unstable();
     }
     let mut definition = draft.definition;
     definition.groups = groups(&draft.groups);
@@ -75,14 +74,14 @@ pub(super) fn finish(mut draft: Draft) -> Finished {
 
 /// The edges between tasks, as they are resolved one wish after the other.
 struct Wiring {
-    up: Vec<BTreeMap<usize, EdgeKind>>,
-    down: Vec<BTreeSet<usize>>,
+    /// From, to, why; an edge that was asked for twice is there twice.
+    edges: Vec<(usize, usize, EdgeKind)>,
+    /// The tasks of each group, those of inner groups included.
     members: Vec<Vec<usize>>,
 }
 
 impl Wiring {
     fn new(draft: &Draft) -> Self {
-        let count = draft.tasks.len();
         let mut members = vec![Vec::new(); draft.groups.len()];
         for (at, task) in draft.tasks.iter().enumerate() {
             let mut around = task.group;
@@ -93,24 +92,20 @@ impl Wiring {
                 around = draft.groups.get(group).and_then(|group| group.parent);
             }
         }
-        let mut wiring = Self {
-            up: vec![BTreeMap::new(); count],
-            down: vec![BTreeSet::new(); count],
-            members,
-        };
-        for (from, to) in &draft.data {
-            wiring.edge(*from, *to, EdgeKind::Data);
-        }
-        wiring
+        let edges = draft
+            .data
+            .iter()
+            .map(|(from, to)| (*from, *to, EdgeKind::Data))
+            .collect();
+        Self { edges, members }
     }
 
-    fn edge(&mut self, from: usize, to: usize, kind: EdgeKind) {
-        if let (Some(up), Some(down)) = (self.up.get_mut(to), self.down.get_mut(from)) {
-            up.entry(from)
-                .and_modify(|known| *known = stronger(*known, kind))
-                .or_insert(kind);
-            down.insert(to);
-        }
+    /// Every edge once, as data if it was asked for as data.
+    fn into_edges(mut self) -> Vec<(usize, usize, EdgeKind)> {
+        self.edges
+            .sort_unstable_by_key(|(from, to, kind)| (*from, *to, Reverse(*kind)));
+        self.edges.dedup_by_key(|(from, to, _)| (*from, *to));
+        self.edges
     }
 
     fn wish(&mut self, draft: &mut Draft, wish: &Wish) {
@@ -126,7 +121,7 @@ impl Wiring {
             .collect();
         for from in &from {
             for to in &to {
-                self.edge(*from, *to, EdgeKind::Order);
+                self.edges.push((*from, *to, EdgeKind::Order));
             }
         }
     }
@@ -179,17 +174,18 @@ impl Wiring {
                 .filter(|at| !is_teardown(at))
                 .collect(),
         };
-        let free = |at: &usize| match end {
-            End::First => self
-                .up
-                .get(*at)
-                .is_none_or(|up| !up.keys().any(|from| inside.contains(from))),
-            End::Last => self
-                .down
-                .get(*at)
-                .is_none_or(|down| down.is_disjoint(&inside)),
-        };
-        inside.iter().copied().filter(free).collect()
+        let mut outermost = inside.clone();
+        for (from, to, _) in self
+            .edges
+            .iter()
+            .filter(|(from, to, _)| inside.contains(from) && inside.contains(to))
+        {
+            match end {
+                End::First => outermost.remove(to),
+                End::Last => outermost.remove(from),
+            };
+        }
+        outermost.into_iter().collect()
     }
 
     /// A task that uses `{out.other}` in a text comes after the other.
@@ -214,9 +210,11 @@ impl Wiring {
                 }
             });
         }
-        for (from, to) in edges {
-            self.edge(from, to, EdgeKind::Data);
-        }
+        self.edges.extend(
+            edges
+                .into_iter()
+                .map(|(from, to)| (from, to, EdgeKind::Data)),
+        );
     }
 }
 
