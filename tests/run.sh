@@ -47,6 +47,9 @@ cargo clippy --locked --workspace --all-targets -- -D warnings
 step "Benchmarks still run"
 cargo test --locked --quiet --workspace --benches >/dev/null
 
+step "Documentation"
+RUSTDOCFLAGS="-D warnings" cargo doc --locked --quiet --no-deps --workspace --lib --exclude tidemill-tests
+
 step "Examples in the documentation"
 cargo test --locked --quiet --workspace --doc
 

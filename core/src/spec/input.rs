@@ -27,7 +27,7 @@ pub enum Input {
     Params(Vec<String>),
     /// What this instance of a mapped task is mapped over, or a part of it.
     Item(Vec<String>),
-    /// This instance's element of one of several lists; the number is the list's place in [`Mapping::over`].
+    /// This instance's element of one of several lists; the number is the list's place in the mapping.
     Each(usize),
 }
 
