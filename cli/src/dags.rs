@@ -5,12 +5,13 @@ use std::fmt::Write as _;
 use chrono::DateTime;
 use serde_json::json;
 use tidemill_core::author::{Dag, Dags};
-use tidemill_core::draw::{self, Picture};
 use tidemill_core::id::nearest;
 use tidemill_core::params;
 use tidemill_core::span;
 use tidemill_core::spec::{DagSpec, TaskSpec};
 use tidemill_core::state::TriggerRule;
+
+use tidemill_draw::Picture;
 
 use crate::args::{GraphArgs, GraphFormat, ListArgs, ShowArgs};
 use crate::clock;
@@ -247,10 +248,10 @@ pub(crate) fn graph(dags: &Dags, args: &GraphArgs) -> Output {
     };
     let picture = Picture::of(dag.spec());
     let text = match args.format {
-        GraphFormat::Text => draw::terminal(&picture, args.width.clamp(20, 10_000)),
-        GraphFormat::Svg => draw::svg(&picture),
-        GraphFormat::Mermaid => draw::mermaid(&picture),
-        GraphFormat::Dot => draw::dot(&picture),
+        GraphFormat::Text => tidemill_draw::terminal(&picture, args.width.clamp(20, 10_000)),
+        GraphFormat::Svg => tidemill_draw::svg(&picture),
+        GraphFormat::Mermaid => tidemill_draw::mermaid(&picture),
+        GraphFormat::Dot => tidemill_draw::dot(&picture),
     };
     Output::data(text).into_file(args.output.as_deref())
 }

@@ -49,8 +49,8 @@ use clap::Parser as _;
 use tidemill_core::author::Dags;
 
 pub use tidemill_core::{
-    author, check, diff, draw, graph, id, operator, params, problem, snapshot, span, spec, state,
-    text, timetable, version,
+    author, check, diff, graph, id, operator, params, problem, snapshot, span, spec, state, text,
+    timetable, version,
 };
 
 /// What authors need: `use tidemill::prelude::*`.

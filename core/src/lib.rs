@@ -6,7 +6,6 @@
 pub mod author;
 pub mod check;
 pub mod diff;
-pub mod draw;
 pub mod graph;
 pub mod id;
 pub mod operator;

@@ -4,9 +4,9 @@ use std::ops::Deref;
 
 use tidemill_core::Problem;
 use tidemill_core::author::{Dag, Dags, Project};
-use tidemill_core::draw::{self, Picture};
 use tidemill_core::graph::Graph;
 use tidemill_core::spec::TaskSpec;
+use tidemill_draw::Picture;
 
 /// A DAG without problems.
 #[derive(Debug)]
@@ -119,6 +119,6 @@ impl ValidDag {
     /// The DAG drawn as text: an assertion on it shows what moved.
     #[must_use]
     pub fn picture(&self) -> String {
-        draw::terminal(&Picture::of(self.spec()), 100)
+        tidemill_draw::terminal(&Picture::of(self.spec()), 100)
     }
 }

@@ -1,9 +1,9 @@
 //! Settling the heights: everything moves towards what it is connected to, and the rules hold
 //! throughout.
 
-use super::graph::Lists;
-use super::place::Placer;
-use super::rules::Rule;
+use crate::graph::Lists;
+use crate::place::Placer;
+use crate::rules::Rule;
 
 /// How much work is put into a drawing of a certain size; the rounds are fixed so that equal
 /// pictures come out equal.

@@ -8,10 +8,10 @@
 //! into two arrangements that keep all rules. So does their average, which treats both directions
 //! alike and is what makes fans come out symmetric.
 
-use super::graph::{Lists, Part};
-use super::rules::{GAP, LANE, Rule, least_height, rules, sorted};
-use super::runs::{straight_links, variables};
-use super::web::{Role, Web};
+use crate::graph::{Lists, Part};
+use crate::rules::{GAP, LANE, Rule, least_height, rules, sorted};
+use crate::runs::{straight_links, variables};
+use crate::web::{Role, Web};
 
 /// The height of a node's card.
 pub(super) const CARD: f64 = 44.0;

@@ -1,7 +1,7 @@
 //! The picture as a sound graph: indices checked, group nesting untangled, cycles broken, split
 //! into the parts that have nothing to do with each other.
 
-use super::Picture;
+use crate::Picture;
 
 /// Groups nested deeper than this get no box of their own; their nodes belong to the last box that
 /// is drawn.

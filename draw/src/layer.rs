@@ -1,6 +1,6 @@
 //! Layers: every node gets a column to the right of all its upstreams, and arcs are kept short.
 
-use super::graph::{Lists, Part};
+use crate::graph::{Lists, Part};
 
 /// How often nodes are moved to shorten arcs; later rounds hardly find anything.
 const ROUNDS: usize = 6;

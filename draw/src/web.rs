@@ -1,7 +1,7 @@
 //! The layered web that ordering and placing work on: nodes, the bends of long arcs, and place
 //! holders of groups.
 
-use super::graph::{Lists, Part};
+use crate::graph::{Lists, Part};
 
 /// The most bends a part may have; arcs beyond that are drawn straight across.
 const MOST_BENDS: usize = 150_000;

@@ -1,11 +1,11 @@
 //! Where everything in a drawing is: cards, boxes and the lines between them, left to right.
 
-use super::graph::{self, Part};
-use super::place::{CARD, Heights, place};
-use super::route::{Columns, lines, loop_line};
-use super::text::{clean, cut_pixels, pixels};
-use super::web::{Web, web};
-use super::{Group, Node, Picture, layer, order};
+use crate::graph::{self, Part};
+use crate::place::{CARD, Heights, place};
+use crate::route::{Columns, lines, loop_line};
+use crate::text::{clean, cut_pixels, pixels};
+use crate::web::{Web, web};
+use crate::{Group, Node, Picture, layer, order};
 
 /// The size of the names on cards, in pixels.
 pub(super) const NAME_SIZE: f64 = 13.5;
@@ -186,7 +186,7 @@ pub(super) fn card_width(node: &Node) -> f64 {
 ///
 /// No two cards overlap, every card lies inside the boxes of its groups and outside all others, and
 /// every line runs to the right unless its edge closes a cycle. Siblings are not folded; see
-/// [`fold`](super::fold()) for that.
+/// [`fold`](crate::fold()) for that.
 pub fn layout(picture: &Picture) -> Layout {
     let mut layout = Layout {
         nodes: vec![Rect::default(); picture.nodes.len()],

@@ -1,12 +1,12 @@
 //! The picture as a standalone SVG.
 
-use super::layout::{
+use crate::layout::{
     CARD_SIDES, Layout, Line, Rect, SMALL_SIZE, Step, box_name, card_detail, card_name, edge_name,
     edge_room, layout,
 };
-use super::marks::strokes;
-use super::text::{clean, counted, number, pixels, xml};
-use super::{Folded, Group, Kind, Node, Picture, fold};
+use crate::marks::strokes;
+use crate::text::{clean, counted, number, pixels, xml};
+use crate::{Folded, Group, Kind, Node, Picture, fold};
 use std::fmt::Write as _;
 
 /// The room around the drawing.

@@ -1,10 +1,10 @@
 //! The picture as text for a terminal.
 
-use super::graph::{self, Part};
-use super::lanes::{Row, continued, rows, schedule};
-use super::marks::letter;
-use super::text::{cells, clean, counted, cut_cells};
-use super::{Kind, Picture, fold_siblings};
+use crate::graph::{self, Part};
+use crate::lanes::{Row, continued, rows, schedule};
+use crate::marks::letter;
+use crate::text::{cells, clean, counted, cut_cells};
+use crate::{Kind, Picture, fold_siblings};
 
 /// The widest that lanes may get; beyond that the eye does not follow them any more.
 const MOST_LANES: usize = 24;

@@ -1,8 +1,8 @@
 //! What must hold between the heights in a drawing: who lies below whom, and how far at least.
 
-use super::graph::{Lists, Part};
-use super::place::{CARD, HEADER};
-use super::web::{Role, Web};
+use crate::graph::{Lists, Part};
+use crate::place::{CARD, HEADER};
+use crate::web::{Role, Web};
 
 /// The room between the last element of a group and the bottom of its box.
 const FOOTER: f64 = 14.0;

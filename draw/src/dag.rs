@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{Edge, Group, Kind, Node, Picture};
-use crate::spec::{DagSpec, Definition, EdgeKind, Role, TaskKind, TaskSpec};
+use crate::{Edge, Group, Kind, Node, Picture};
+use tidemill_core::spec::{DagSpec, Definition, EdgeKind, Role, TaskKind, TaskSpec};
 
 impl Picture {
     /// The picture of a DAG: every task and group, every edge, and the ways out of branches as labels.

@@ -1,11 +1,11 @@
 //! Columns and lines: how far apart the layers are, and how the edges get from card to card.
 
-use super::Picture;
-use super::graph::{Arc, Part};
-use super::layout::{Line, Point, Rect, SMALL_SIZE, Step, box_name, card_width, edge_room};
-use super::place::Heights;
-use super::text::pixels;
-use super::web::Web;
+use crate::Picture;
+use crate::graph::{Arc, Part};
+use crate::layout::{Line, Point, Rect, SMALL_SIZE, Step, box_name, card_width, edge_room};
+use crate::place::Heights;
+use crate::text::pixels;
+use crate::web::Web;
 
 /// The room between the side of a box and what is in it.
 const BOX_SIDE: f64 = 16.0;

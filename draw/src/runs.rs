@@ -1,8 +1,8 @@
 //! Which stretches of arcs and chains are held level.
 
-use super::graph::Part;
-use super::rules::Walk;
-use super::web::{Role, Web};
+use crate::graph::Part;
+use crate::rules::Walk;
+use crate::web::{Role, Web};
 
 /// Numbers the variables: groups first, then one for each run of elements that are held level.
 pub(super) fn variables(

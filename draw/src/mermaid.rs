@@ -1,8 +1,8 @@
 //! The picture as a Mermaid flowchart.
 
-use super::text::clean;
-use super::tree::{Stop, stops};
-use super::{Kind, Node, Picture, fold_siblings};
+use crate::text::clean;
+use crate::tree::{Stop, stops};
+use crate::{Kind, Node, Picture, fold_siblings};
 use std::fmt::Write as _;
 
 /// Mermaid refuses to draw more edges than this unless the page it is on allows more.

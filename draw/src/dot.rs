@@ -1,8 +1,8 @@
 //! The picture in the language of Graphviz.
 
-use super::text::clean;
-use super::tree::{Stop, stops};
-use super::{Kind, Node, Picture};
+use crate::text::clean;
+use crate::tree::{Stop, stops};
+use crate::{Kind, Node, Picture};
 use std::fmt::Write as _;
 
 /// Writes a picture for Graphviz, with groups as clusters.

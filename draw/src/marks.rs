@@ -1,6 +1,6 @@
 //! The small marks that tell kinds of tasks apart by shape.
 
-use super::Kind;
+use crate::Kind;
 
 /// The strokes of a kind's mark, in a square of 16 by 16 pixels.
 ///

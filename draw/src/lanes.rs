@@ -1,9 +1,9 @@
 //! The left side of a terminal drawing: one task per row, and a lane for every edge that is still
 //! on its way.
 
-use super::graph::{Lists, Part};
-use super::marks::letter;
-use super::{Kind, Picture};
+use crate::graph::{Lists, Part};
+use crate::marks::letter;
+use crate::{Kind, Picture};
 use std::collections::BTreeSet;
 
 /// How many waiting tasks are looked at to find one of the same group.

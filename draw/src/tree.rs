@@ -1,6 +1,6 @@
 //! The groups and nodes of a picture in the order in which nested text formats write them.
 
-use super::{Picture, graph};
+use crate::{Picture, graph};
 
 /// A line of a nested text.
 #[derive(Clone, Copy)]

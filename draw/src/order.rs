@@ -1,7 +1,7 @@
 //! The order of the elements within each layer: few crossings, and every group in one piece.
 
-use super::graph::Part;
-use super::web::Web;
+use crate::graph::Part;
+use crate::web::Web;
 
 /// How many sweeps are made at most, by the number of elements; each goes once through all layers.
 const SWEEPS: [(usize, usize); 3] = [(2_000, 24), (20_000, 12), (usize::MAX, 6)];

@@ -3,8 +3,8 @@
 //! Five hundred equal loads side by side are an unreadable hairline; one card that says "500 ×
 //! load_…" tells the same and leaves the rest of the DAG at a readable size.
 
-use super::text::clean;
-use super::{Edge, Kind, Node, Picture};
+use crate::text::clean;
+use crate::{Edge, Kind, Node, Picture};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Up to this many equal siblings are drawn one by one.
