@@ -213,11 +213,10 @@ pub(crate) struct NewArgs {
 }
 
 /// The completions of a shell.
-pub(crate) fn completions(shell: clap_complete::Shell) -> Output {
+pub(crate) fn completions(shell: clap_complete::Shell, program: &str) -> Output {
     let mut command = Arguments::command();
-    let name = command.get_name().to_owned();
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut command, name, &mut script);
+    clap_complete::generate(shell, &mut command, program, &mut script);
     Output::data(String::from_utf8_lossy(&script))
 }
 

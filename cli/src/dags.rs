@@ -43,7 +43,7 @@ fn find(dags: &Dags, id: &str) -> Result<Dag, Output> {
 fn with_problems(output: Output, dag: &Dag, style: Style) -> Output {
     match dag.problems().len() {
         0 => output,
-        count => output.talk(style.yellow(format_args!(
+        count => output.talk(style.talk().yellow(format_args!(
             "{} has {}; `dags validate` shows more",
             dag.spec().id(),
             crate::output::count(count, "problem")
@@ -66,7 +66,7 @@ pub(crate) fn list(dags: &Dags, args: &ListArgs, style: Style) -> Output {
                 let spec = dag.spec();
                 json!({
                     "id": spec.id(), "version": spec.version(), "schedule": spec.definition.schedule.to_string(),
-                    "tasks": spec.definition.tasks.len(), "next_run": next_run(spec), "owner": spec.notes.owner,
+                    "tasks": spec.definition.tasks.len(), "next_run": next_run_at(spec).map(|at| at.to_rfc3339()), "owner": spec.notes.owner,
                     "tags": spec.notes.tags, "problems": dag.problems().len(),
                 })
             })
@@ -95,7 +95,7 @@ pub(crate) fn list(dags: &Dags, args: &ListArgs, style: Style) -> Output {
 }
 
 /// When the timetable fires next, in the DAG's zone.
-fn next_run(spec: &DagSpec) -> Option<String> {
+fn next_run_at(spec: &DagSpec) -> Option<DateTime<chrono_tz::Tz>> {
     let definition = &spec.definition;
     let (start, now) = (
         definition.start.unwrap_or(DateTime::UNIX_EPOCH),
@@ -105,11 +105,14 @@ fn next_run(spec: &DagSpec) -> Option<String> {
         .schedule
         .timing()?
         .next_after(start, now.max(start))?;
-    let next = next.with_timezone(&definition.schedule.zone());
     definition
         .end
         .is_none_or(|end| next <= end)
-        .then(|| next.format("%Y-%m-%d %H:%M %Z").to_string())
+        .then(|| next.with_timezone(&definition.zone()))
+}
+
+fn next_run(spec: &DagSpec) -> Option<String> {
+    next_run_at(spec).map(|at| at.format("%Y-%m-%d %H:%M %Z").to_string())
 }
 
 /// Text on one line of a table, cut where it would push the other columns away.
@@ -158,7 +161,7 @@ fn described(spec: &DagSpec, style: Style) -> String {
     };
     fact("schedule", definition.schedule.to_string());
     let day = |at: chrono::DateTime<chrono::Utc>| {
-        at.with_timezone(&definition.schedule.zone())
+        at.with_timezone(&definition.zone())
             .format("%Y-%m-%d %H:%M %Z")
             .to_string()
     };

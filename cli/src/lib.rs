@@ -42,7 +42,8 @@ mod scaffold;
 mod table;
 pub mod testing;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -79,7 +80,15 @@ pub fn main(dags: Dags) -> ExitCode {
 
 /// What a command line makes of some DAGs: everything it prints, and its exit code.
 pub fn run(dags: &Dags, command_line: impl IntoIterator<Item = OsString>) -> Output {
-    let arguments = match Arguments::try_parse_from(command_line) {
+    let line: Vec<OsString> = command_line.into_iter().collect();
+    let program = line
+        .first()
+        .map(Path::new)
+        .and_then(Path::file_name)
+        .and_then(OsStr::to_str)
+        .unwrap_or("tidemill")
+        .to_owned();
+    let arguments = match Arguments::try_parse_from(line) {
         Ok(arguments) => arguments,
         Err(error) => return Output::from_usage(&error),
     };
@@ -95,6 +104,6 @@ pub fn run(dags: &Dags, command_line: impl IntoIterator<Item = OsString>) -> Out
         },
         Command::Cron { command } => cron::run(&command),
         Command::New(args) => scaffold::new(&args),
-        Command::Completions { shell } => args::completions(shell),
+        Command::Completions { shell } => args::completions(shell, &program),
     }
 }

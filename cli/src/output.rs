@@ -121,22 +121,40 @@ pub(crate) enum Color {
     Never,
 }
 
-/// Colours, or their absence.
+/// Colours, or their absence, for each of the two streams.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Style {
     on: bool,
+    talk: bool,
 }
 
 impl Style {
     pub(crate) fn new(color: Color) -> Self {
-        let on = match color {
+        let wanted = |is_terminal: bool| match color {
             Color::Always => true,
             Color::Never => false,
-            Color::Auto => {
-                std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none()
-            }
+            Color::Auto => is_terminal && std::env::var_os("NO_COLOR").is_none(),
         };
-        Self { on }
+        Self {
+            on: wanted(std::io::stdout().is_terminal()),
+            talk: wanted(std::io::stderr().is_terminal()),
+        }
+    }
+
+    /// The colours of what is said to stderr.
+    pub(crate) const fn talk(self) -> Self {
+        Self {
+            on: self.talk,
+            talk: self.talk,
+        }
+    }
+
+    /// The colours of what goes into a file, if one is named: none.
+    pub(crate) const fn into_file(self, file: Option<&std::path::Path>) -> Self {
+        Self {
+            on: self.on && file.is_none(),
+            talk: self.talk,
+        }
     }
 
     fn paint(self, code: &str, text: impl Display) -> String {

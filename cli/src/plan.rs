@@ -1,8 +1,10 @@
 //! `dags snapshot` and `dags plan`: what a pull request changes.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
+use tidemill_core::Rule;
 use tidemill_core::author::{Dag, Dags};
 use tidemill_core::diff::{self, DagDiff, Plan, TableChange, TaskChange};
 use tidemill_core::snapshot::Snapshot;
@@ -31,6 +33,17 @@ pub(crate) fn plan(dags: &Dags, args: &PlanArgs, style: Style) -> Output {
         Err(wrong) => return wrong,
     };
     let all = dags.build();
+    if let Some(broken) = all.iter().find(|dag| {
+        dag.problems()
+            .iter()
+            .any(|problem| problem.rule == Rule::Panicked)
+    }) {
+        let message = format_args!(
+            "the builder of `{}` panicked, so there is nothing to compare",
+            broken.spec().id()
+        );
+        return Output::usage(message, "`dags validate` shows where").code(INVALID);
+    }
     let plan = diff::plan(
         before.dags.iter().map(|entry| &entry.dag),
         all.iter().map(Dag::spec),
@@ -89,22 +102,17 @@ impl Writer {
             self.tables(&mut out, "writes", dag.tables.iter());
         }
         for dag in &plan.removed {
-            self.head(
-                &mut out,
-                '-',
-                dag,
-                "gone; its history stays until `dags remove`",
-            );
+            self.head(&mut out, '-', dag, "gone; runs in flight and history stay");
         }
         for dag in &plan.changed {
             self.changed(&mut out, dag);
         }
-        out.push_str("Runs in flight keep their version; new runs take the new one. Nothing runs again by itself.\n");
+        out.push_str("Runs in flight keep their version; new runs take the new one. Nothing runs again by itself.\nA plan sees what a DAG is, not the code of its functions.\n");
         out
     }
 
     fn head(&self, out: &mut String, sign: char, dag: &DagDiff, what: &str) {
-        let tasks = count(dag.tasks.len(), "task");
+        let tasks = count(dag.tasks.len(), "task") + if sign == '~' { " changed" } else { "" };
         let line = match self.style {
             Some(style) => {
                 let name = match sign {
@@ -134,16 +142,19 @@ impl Writer {
 
     fn changed(&self, out: &mut String, dag: &DagDiff) {
         self.head(out, '~', dag, "changed");
-        if let Some((before, after)) = &dag.schedule {
+        let said = dag
+            .schedule
+            .as_ref()
+            .filter(|(before, after)| before != after);
+        if let Some((before, after)) = said {
             self.item(out, format_args!("schedule: {before} → {after}"));
         }
-        for change in dag
-            .settings
-            .iter()
-            .filter(|change| !change.field.starts_with("schedule"))
-        {
+        let told = |field: &str| said.is_some() && field.starts_with("schedule");
+        for change in dag.settings.iter().filter(|change| !told(&change.field)) {
             self.item(out, self.code(change));
         }
+        // A setting of the whole DAG changes every task in the same way: that is one line.
+        let mut alike: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for (task, change) in &dag.tasks {
             match change {
                 TaskChange::Added => self.item(out, format_args!("task {} added", self.code(task))),
@@ -152,13 +163,21 @@ impl Writer {
                 }
                 TaskChange::Changed(fields) => {
                     for field in fields {
-                        self.item(
-                            out,
-                            format_args!("task {} changed: {}", self.code(task), self.code(field)),
-                        );
+                        alike
+                            .entry(field.to_string())
+                            .or_default()
+                            .push(self.code(task));
                     }
                 }
             }
+        }
+        for (field, tasks) in &alike {
+            let names = match tasks.len() {
+                1 => format!("task {}", tasks[0]),
+                2..=4 => format!("tasks {}", tasks.join(", ")),
+                more => format!("{more} tasks"),
+            };
+            self.item(out, format_args!("{names} changed: {}", self.code(field)));
         }
         self.tables(out, "table", dag.tables.iter());
         if !dag.reruns.is_empty() {

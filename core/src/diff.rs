@@ -8,7 +8,10 @@ use serde_json::Value;
 
 use crate::graph::Graph;
 use crate::id::{DagId, TaskId};
-use crate::spec::{DagSpec, Definition, Destination, TaskSpec};
+use crate::spec::{
+    Concurrency, DagSpec, Definition, Destination, EdgeKind, Input, Past, Placement, Retry,
+    TaskKind, TaskSpec,
+};
 use crate::version::Version;
 
 /// One value that changed.
@@ -24,30 +27,59 @@ pub struct FieldChange {
 
 impl fmt::Display for FieldChange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (&self.before, &self.after) {
-            (Value::Null, after) => write!(f, "{} set to {}", self.field, Short(after)),
-            (before, Value::Null) => write!(f, "{} removed (was {})", self.field, Short(before)),
-            (before, after) => write!(f, "{}: {} → {}", self.field, Short(before), Short(after)),
+        let field = self.field.trim_end_matches(".$text");
+        match (shown(&self.before), shown(&self.after)) {
+            (None, Some(after)) => write!(f, "{field} set to {}", Short(&after, 0)),
+            (Some(before), None) => write!(f, "{field} removed (was {})", Short(&before, 0)),
+            (before, after) => {
+                let (before, after) = (before.unwrap_or_default(), after.unwrap_or_default());
+                let same = before
+                    .chars()
+                    .zip(after.chars())
+                    .take_while(|(a, b)| a == b)
+                    .count();
+                write!(
+                    f,
+                    "{field}: {} → {}",
+                    Short(&before, same),
+                    Short(&after, same)
+                )
+            }
         }
     }
 }
 
-/// A value on one line of readable length.
-struct Short<'a>(&'a Value);
+fn shown(value: &Value) -> Option<String> {
+    match value {
+        Value::Null => None,
+        Value::String(text) => Some(text.clone()),
+        // Limits are kept as fractions; people wrote whole numbers.
+        Value::Number(number) => {
+            let text = number.to_string();
+            Some(text.strip_suffix(".0").unwrap_or(&text).to_owned())
+        }
+        other => Some(other.to_string()),
+    }
+}
+
+/// A text on one line of readable length, cut around the place where it differs.
+struct Short<'a>(&'a str, usize);
 
 impl fmt::Display for Short<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const CHARS_MAX: usize = 80;
-        let text = match self.0 {
-            Value::String(text) => text.clone(),
-            other => other.to_string(),
+        const BEFORE: usize = 20;
+        let Self(text, differs) = *self;
+        let length = text.chars().count();
+        let from = if length <= CHARS_MAX {
+            0
+        } else {
+            differs.saturating_sub(BEFORE).min(length - CHARS_MAX)
         };
-        let text = text.replace('\n', "⏎");
-        if text.chars().count() <= CHARS_MAX {
-            return f.write_str(&text);
-        }
-        let head: String = text.chars().take(CHARS_MAX - 1).collect();
-        write!(f, "{head}…")
+        let head = if from > 0 { "…" } else { "" };
+        let tail = if length > from + CHARS_MAX { "…" } else { "" };
+        let part: String = text.chars().skip(from).take(CHARS_MAX).collect();
+        write!(f, "{head}{}{tail}", part.replace('\n', "⏎"))
     }
 }
 
@@ -164,7 +196,7 @@ pub(crate) fn first_difference(a: &Definition, b: &Definition) -> String {
     }
     let pairs = a.tasks.iter().zip(&b.tasks).find(|(a, b)| a != b);
     let (subject, changes) = match pairs {
-        Some((a, b)) => (format!("task `{}`, ", a.id), changes_of(a, b)),
+        Some((a, b)) => (format!("task `{}`, ", a.id), task_fields(a, b)),
         None => (String::new(), changes_of(&settings(a), &settings(b))),
     };
     let change = changes.first().map(ToString::to_string).unwrap_or_default();
@@ -179,7 +211,7 @@ fn dag_diff(id: &DagId, old: Option<&DagSpec>, new: Option<&DagSpec>) -> DagDiff
     let tasks = task_changes(old_def, new_def);
     let both = old_def.zip(new_def);
     let schedule = both.filter(|(a, b)| a.schedule != b.schedule);
-    let reruns = new_def.map(|new| reruns(new, &tasks)).unwrap_or_default();
+    let reruns = new_def.map(|new| reruns(old_def, new)).unwrap_or_default();
     let rewrites = new_def
         .map(|new| rewrites(new, &reruns))
         .unwrap_or_default();
@@ -201,6 +233,14 @@ fn dag_diff(id: &DagId, old: Option<&DagSpec>, new: Option<&DagSpec>) -> DagDiff
 /// A definition without its tasks.
 fn settings(definition: &Definition) -> Value {
     let mut value = serde_json::to_value(definition).unwrap_or_default();
+    // Params are known by their names, not by their places.
+    let params = definition.params.iter().map(|param| {
+        (
+            param.name.clone(),
+            serde_json::to_value(param).unwrap_or_default(),
+        )
+    });
+    value["params"] = Value::Object(params.collect());
     if let Some(map) = value.as_object_mut() {
         map.remove("tasks");
     }
@@ -223,7 +263,7 @@ fn task_changes(
     let ids: BTreeSet<&TaskId> = old.keys().chain(new.keys()).copied().collect();
     let change = |id: &TaskId| match (old.get(id), new.get(id)) {
         (Some(a), Some(b)) if a == b => None,
-        (Some(a), Some(b)) => Some(TaskChange::Changed(changes_of(a, b))),
+        (Some(a), Some(b)) => Some(TaskChange::Changed(task_fields(a, b))),
         (None, _) => Some(TaskChange::Added),
         (_, None) => Some(TaskChange::Removed),
     };
@@ -264,22 +304,70 @@ fn table_changes(old: Option<&Definition>, new: Option<&Definition>) -> Vec<Tabl
     keys.into_iter().filter_map(change).collect()
 }
 
-fn reruns(new: &Definition, changes: &BTreeMap<TaskId, TaskChange>) -> Vec<TaskId> {
-    let changed: Vec<usize> = changes
+/// What about a task decides what it returns and writes; retries, pools and alerts do not.
+fn results(task: &TaskSpec) -> TaskSpec {
+    let mut task = task.clone();
+    task.retry = Retry::default();
+    (task.timeout, task.deadline) = (None, None);
+    task.placement = Placement::default();
+    task.concurrency = Concurrency::default();
+    task.past = Past::default();
+    task.alerts.clear();
+    task.upstream.retain(|up| up.kind == EdgeKind::Data);
+    task
+}
+
+/// The tasks whose results may differ from now on, and all that come after one.
+fn reruns(old: Option<&Definition>, new: &Definition) -> Vec<TaskId> {
+    let before = |id: &TaskId| old.and_then(|old| old.task(id.as_str()));
+    let group_changed = |task: &TaskSpec| {
+        new.groups_around(task.group.as_ref()).any(|group| {
+            old.and_then(|old| old.group(group.id.as_str()))
+                .is_some_and(|old| old.mapping != group.mapping)
+        })
+    };
+    let params: Vec<&str> = new
+        .params
         .iter()
-        .filter(|(_, change)| **change != TaskChange::Removed)
-        .filter_map(|(id, _)| new.position(id.as_str()))
+        .filter(|param| !old.is_some_and(|old| old.params.contains(param)))
+        .map(|param| param.name.as_str())
+        .collect();
+    let changed: Vec<usize> = (0..new.tasks.len())
+        .filter(|at| {
+            let task = &new.tasks[*at];
+            let same = before(&task.id).is_some_and(|old| results(old) == results(task));
+            task.kind != TaskKind::Empty
+                && (!same || group_changed(task) || reads_param(task, &params))
+        })
         .collect();
     let mut affected = Graph::of(new).after(&changed);
     for at in changed {
         affected[at] = true;
     }
-    new.tasks
+    let affected = new
+        .tasks
         .iter()
         .zip(affected)
-        .filter(|(_, affected)| *affected)
-        .map(|(task, _)| task.id.clone())
-        .collect()
+        .filter(|(task, affected)| *affected && task.kind != TaskKind::Empty);
+    affected.map(|(task, _)| task.id.clone()).collect()
+}
+
+fn reads_param(task: &TaskSpec, params: &[&str]) -> bool {
+    let named = |path: &[String]| {
+        path.first()
+            .is_none_or(|first| params.contains(&first.as_str()))
+    };
+    let mut reads = !params.is_empty()
+        && task
+            .inputs
+            .iter()
+            .any(|input| matches!(input, Input::Params(path) if named(path)));
+    crate::check::each_task_text(task, &mut |text| {
+        reads |= params
+            .iter()
+            .any(|param| text.contains(&format!("{{params.{param}")));
+    });
+    reads
 }
 
 fn rewrites(new: &Definition, reruns: &[TaskId]) -> Vec<TableChange> {
@@ -296,6 +384,20 @@ fn rewrites(new: &Definition, reruns: &[TaskId]) -> Vec<TableChange> {
         }
     };
     again.map(change).collect()
+}
+
+/// What changed about a task. How it writes its tables is told apart, in words.
+fn task_fields(before: &TaskSpec, after: &TaskSpec) -> Vec<FieldChange> {
+    // What is at its default is left out of the JSON; here its parts are compared.
+    let expanded = |task: &TaskSpec| {
+        let mut value = serde_json::to_value(task).unwrap_or_default();
+        value["retry"] = serde_json::to_value(task.retry).unwrap_or_default();
+        value["placement"] = serde_json::to_value(&task.placement).unwrap_or_default();
+        value
+    };
+    let mut changes = changes_of(&expanded(before), &expanded(after));
+    changes.retain(|change| !change.field.starts_with("touches.writes"));
+    changes
 }
 
 fn changes_of(before: &impl Serialize, after: &impl Serialize) -> Vec<FieldChange> {

@@ -1,5 +1,5 @@
-//! Names: of DAGs, tasks, groups, pools, connections. One grammar, checked in one place, so that a name is safe in a
-//! path, a URL, a log line and a shell word wherever it turns up later.
+//! Names: of DAGs, tasks and groups. One grammar, checked in one place, so that a name is safe in a path, a URL and a
+//! log line wherever it turns up later.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -153,18 +153,22 @@ name_type! {
 /// The known name that is nearest to a misspelt one, if any is near enough to be what was meant.
 #[must_use]
 pub fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    // Comparing costs the product of the lengths, and nobody misspells a name at this length.
+    if wrong.len() > NAME_BYTES_MAX {
+        return None;
+    }
     let wrong = wrong.to_lowercase();
+    let length = wrong.chars().count();
     known
         .into_iter()
-        .map(|name| {
-            (
-                strsim::damerau_levenshtein(&wrong, &name.to_lowercase()),
-                name,
-            )
-        })
-        // A third of the word may be wrong: `interval_strat` finds its name, `foo` finds nothing.
-        .filter(|(distance, name)| {
-            *distance <= (name.chars().count().max(wrong.chars().count()) / 3).max(1)
+        .filter_map(|name| {
+            // A third of the word may be wrong: `interval_strat` finds its name, `foo` finds nothing.
+            let bound = (name.chars().count().max(length) / 3).max(1);
+            if name.chars().count().abs_diff(length) > bound {
+                return None;
+            }
+            let distance = strsim::damerau_levenshtein(&wrong, &name.to_lowercase());
+            (distance <= bound).then_some((distance, name))
         })
         .min()
         .map(|(_, name)| name)

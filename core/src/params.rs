@@ -1,13 +1,17 @@
 //! Params: what can be given to a run. A struct of the author's describes them; forms, JSON Schema and checks follow
 //! from it. Values are checked here and nowhere else: in `dags validate`, when a run is triggered, in the testing kit.
 
+mod check;
+
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::id::nearest;
 use crate::spec::is_default;
+
+pub use check::complete;
+pub(crate) use check::whole_match;
 
 /// A run's params are a struct of these.
 pub trait Params: Serialize + DeserializeOwned + Send + 'static {
@@ -28,8 +32,10 @@ impl Params for () {
 pub enum ParamKind {
     /// A text.
     Text,
-    /// A whole number.
+    /// A whole number of 64 bits.
     Integer,
+    /// A whole number of 64 bits that is not negative.
+    Unsigned,
     /// A number.
     Number,
     /// Yes or no.
@@ -85,6 +91,24 @@ pub struct Limits {
     pub one_of: Vec<Value>,
 }
 
+impl Limits {
+    /// What is in these limits and in those: the range of a type cannot be widened.
+    fn narrow(&mut self, given: Self) {
+        let both = |a: Option<f64>, b: Option<f64>, pick: fn(f64, f64) -> f64| match (a, b) {
+            (Some(a), Some(b)) => Some(pick(a, b)),
+            (a, b) => a.or(b),
+        };
+        self.min = both(self.min, given.min, f64::max);
+        self.max = both(self.max, given.max, f64::min);
+        self.length_min = self.length_min.max(given.length_min);
+        self.length_max = given.length_max.or(self.length_max);
+        self.pattern = given.pattern.or(self.pattern.take());
+        if !given.one_of.is_empty() {
+            self.one_of = given.one_of;
+        }
+    }
+}
+
 /// One param.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -135,10 +159,21 @@ impl ParamSpec {
         self
     }
 
-    /// Narrows the limits.
+    /// Narrows the limits. Of a list, lengths are those of the list, everything else is said of its elements.
     #[must_use]
     pub fn limit(mut self, narrow: impl FnOnce(&mut Limits)) -> Self {
-        narrow(&mut self.limits);
+        let mut given = Limits::default();
+        narrow(&mut given);
+        if let ParamKind::List(item) = &mut self.kind {
+            let (length_min, length_max) = (given.length_min.take(), given.length_max.take());
+            item.limits.narrow(given);
+            given = Limits {
+                length_min,
+                length_max,
+                ..Limits::default()
+            };
+        }
+        self.limits.narrow(given);
         self
     }
 
@@ -178,8 +213,12 @@ impl ParamSpec {
         );
         put("default", self.default.clone());
         if self.optional {
-            let plain = Value::Object(schema.clone());
-            schema = Map::from_iter([("anyOf".to_owned(), json!([plain, { "type": "null" }]))]);
+            let outside: Vec<(String, Value)> = ["description", "default"]
+                .iter()
+                .filter_map(|key| schema.remove_entry(*key))
+                .collect();
+            schema = Map::from_iter([("anyOf".to_owned(), json!([schema, { "type": "null" }]))]);
+            schema.extend(outside);
         }
         Value::Object(schema)
     }
@@ -190,215 +229,12 @@ impl ParamSpec {
             clippy::cast_possible_truncation,
             reason = "a limit of a whole number is one"
         )]
-        if matches!(self.kind, ParamKind::Integer) {
+        if matches!(self.kind, ParamKind::Integer | ParamKind::Unsigned) {
             json!(number as i64)
         } else {
             json!(number)
         }
     }
-
-    /// Everything that is wrong with a value, each as a sentence; nothing if it is right.
-    #[must_use]
-    pub fn check(&self, value: &Value) -> Vec<String> {
-        let mut wrong = Vec::new();
-        if !(value.is_null() && self.optional) {
-            self.check_at(&self.name, value, &mut wrong);
-        }
-        wrong
-    }
-
-    fn check_at(&self, path: &str, value: &Value, wrong: &mut Vec<String>) {
-        if !check_kind(path, &self.kind, value, wrong) {
-            return;
-        }
-        let limits = &self.limits;
-        if let Some(number) = value.as_f64() {
-            if let Some(min) = limits.min.filter(|min| number < *min) {
-                wrong.push(format!(
-                    "param `{path}` is {value}, the least is {}",
-                    self.number(min)
-                ));
-            }
-            if let Some(max) = limits.max.filter(|max| number > *max) {
-                wrong.push(format!(
-                    "param `{path}` is {value}, the most is {}",
-                    self.number(max)
-                ));
-            }
-        }
-        let length = match value {
-            Value::String(text) => Some((text.chars().count() as u64, "characters")),
-            Value::Array(items) => Some((items.len() as u64, "elements")),
-            _ => None,
-        };
-        if let Some((length, unit)) = length {
-            if let Some(min) = limits.length_min.filter(|min| length < *min) {
-                wrong.push(format!(
-                    "param `{path}` has {length} {unit}, the least is {min}"
-                ));
-            }
-            if let Some(max) = limits.length_max.filter(|max| length > *max) {
-                wrong.push(format!(
-                    "param `{path}` has {length} {unit}, the most is {max}"
-                ));
-            }
-        }
-        if let (Some(pattern), Value::String(text)) = (&limits.pattern, value) {
-            match whole_match(pattern) {
-                Ok(regex) if regex.is_match(text) => {}
-                Ok(_) => wrong.push(format!(
-                    "param `{path}` does not match the pattern {pattern}"
-                )),
-                Err(why) => wrong.push(format!(
-                    "the pattern of param `{path}` cannot be read: {why}"
-                )),
-            }
-        }
-        if !limits.one_of.is_empty() && !limits.one_of.contains(value) {
-            let known: Vec<String> = limits.one_of.iter().map(shown).collect();
-            wrong.push(format!(
-                "param `{path}` is {}, it must be one of {}",
-                shown(value),
-                known.join(", ")
-            ));
-        }
-    }
-}
-
-/// The largest pattern that is compiled, so that a hostile definition cannot fill memory.
-const PATTERN_BYTES_MAX: usize = 1 << 18;
-
-pub(crate) fn whole_match(pattern: &str) -> Result<regex::Regex, String> {
-    let whole = format!("^(?:{pattern})$");
-    let built = regex::RegexBuilder::new(&whole)
-        .size_limit(PATTERN_BYTES_MAX)
-        .build();
-    built.map_err(|why| {
-        why.to_string()
-            .lines()
-            .last()
-            .unwrap_or_default()
-            .to_owned()
-    })
-}
-
-fn shown(value: &Value) -> String {
-    value
-        .as_str()
-        .map_or_else(|| value.to_string(), str::to_owned)
-}
-
-fn check_kind(path: &str, kind: &ParamKind, value: &Value, wrong: &mut Vec<String>) -> bool {
-    let (right, wanted) = match kind {
-        ParamKind::Text => (value.is_string(), "a text"),
-        ParamKind::Integer => (value.is_i64() || value.is_u64(), "a whole number"),
-        ParamKind::Number => (value.is_number(), "a number"),
-        ParamKind::Boolean => (value.is_boolean(), "true or false"),
-        ParamKind::Date => (
-            value
-                .as_str()
-                .is_some_and(|text| text.parse::<NaiveDate>().is_ok()),
-            "a date like 2025-01-31",
-        ),
-        ParamKind::Instant => {
-            let right = value
-                .as_str()
-                .is_some_and(|text| DateTime::parse_from_rfc3339(text).is_ok());
-            (right, "an instant like 2025-01-31T06:00:00Z")
-        }
-        ParamKind::Json => (true, ""),
-        ParamKind::List(item) => {
-            let Some(items) = value.as_array() else {
-                wrong.push(format!("param `{path}` must be a list"));
-                return false;
-            };
-            for (nth, value) in items
-                .iter()
-                .enumerate()
-                .filter(|(_, value)| !(item.optional && value.is_null()))
-            {
-                item.check_at(&format!("{path}[{nth}]"), value, wrong);
-            }
-            return true;
-        }
-        ParamKind::Object(fields) => {
-            let Some(given) = value.as_object() else {
-                wrong.push(format!("param `{path}` must be an object"));
-                return false;
-            };
-            complete_at(path, fields, given, wrong);
-            return true;
-        }
-    };
-    if !right {
-        wrong.push(format!(
-            "param `{path}` is {}, it must be {wanted}",
-            shown(value)
-        ));
-    }
-    right
-}
-
-/// Checks the params given to a run and fills in the defaults.
-///
-/// # Errors
-/// Everything that is wrong, each as a sentence.
-pub fn complete(specs: &[ParamSpec], given: &Value) -> Result<Value, Vec<String>> {
-    let none = Map::new();
-    let given = match given {
-        Value::Null => &none,
-        Value::Object(given) => given,
-        _ => return Err(vec!["params must be a JSON object".to_owned()]),
-    };
-    let mut wrong = Vec::new();
-    let full = complete_at("", specs, given, &mut wrong);
-    if wrong.is_empty() {
-        Ok(Value::Object(full))
-    } else {
-        Err(wrong)
-    }
-}
-
-fn complete_at(
-    around: &str,
-    specs: &[ParamSpec],
-    given: &Map<String, Value>,
-    wrong: &mut Vec<String>,
-) -> Map<String, Value> {
-    let path = |name: &str| {
-        if around.is_empty() {
-            name.to_owned()
-        } else {
-            format!("{around}.{name}")
-        }
-    };
-    for name in given
-        .keys()
-        .filter(|name| !specs.iter().any(|spec| spec.name == **name))
-    {
-        let near = nearest(name, specs.iter().map(|spec| spec.name.as_str()));
-        let hint = near
-            .map(|near| format!("; did you mean `{near}`?"))
-            .unwrap_or_default();
-        wrong.push(format!("there is no param `{}`{hint}", path(name)));
-    }
-    let mut full = Map::new();
-    for spec in specs {
-        match given.get(&spec.name).or(spec.default.as_ref()) {
-            Some(Value::Null) if spec.optional => {
-                full.insert(spec.name.clone(), Value::Null);
-            }
-            Some(value) => {
-                spec.check_at(&path(&spec.name), value, wrong);
-                full.insert(spec.name.clone(), value.clone());
-            }
-            None => wrong.push(format!(
-                "param `{}` has no default, so it must be given",
-                path(&spec.name)
-            )),
-        }
-    }
-    full
 }
 
 /// The JSON Schema of all params of a DAG.
@@ -425,7 +261,7 @@ pub fn schema(specs: &[ParamSpec]) -> Value {
 fn kind_schema(kind: &ParamKind) -> Map<String, Value> {
     let schema = match kind {
         ParamKind::Text => json!({ "type": "string" }),
-        ParamKind::Integer => json!({ "type": "integer" }),
+        ParamKind::Integer | ParamKind::Unsigned => json!({ "type": "integer" }),
         ParamKind::Number => json!({ "type": "number" }),
         ParamKind::Boolean => json!({ "type": "boolean" }),
         ParamKind::Date => json!({ "type": "string", "format": "date" }),
@@ -483,7 +319,7 @@ impl ParamType for i64 {
 
 impl ParamType for u64 {
     fn kind() -> ParamKind {
-        ParamKind::Integer
+        ParamKind::Unsigned
     }
 
     fn limits() -> Limits {

@@ -37,8 +37,12 @@ word_enum! {
         AlwaysSkipped = "always_skipped",
         /// A mapped task without a usable list.
         Mapping = "mapping",
-        /// A branch with a way out that leads nowhere, or twice the same.
+        /// A branch with a way out that leads nowhere, or a task behind it that no way leads to.
         Branch = "branch",
+        /// An output that need not be there.
+        MissingOutput = "missing_output",
+        /// Runs or instances that write over one another.
+        Overwrite = "overwrite",
         /// A setup or teardown that does not fit.
         Teardown = "teardown",
         /// A param whose default breaks its own rule, or that nobody can give.

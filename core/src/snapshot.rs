@@ -101,12 +101,6 @@ impl Snapshot {
                 found: head.tidemill_snapshot,
             });
         }
-        let mut snapshot: Self = serde_json::from_slice(bytes)?;
-        for entry in &mut snapshot.dags {
-            // A file edited by hand may have them in any order; looking a task up relies on it.
-            entry.dag.definition.tasks.sort_by(|a, b| a.id.cmp(&b.id));
-            entry.dag.definition.groups.sort_by(|a, b| a.id.cmp(&b.id));
-        }
-        Ok(snapshot)
+        Ok(serde_json::from_slice(bytes)?)
     }
 }

@@ -4,8 +4,9 @@
 
 mod fill;
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
+use chrono::DateTime;
 use chrono::format::{Item, StrftimeItems};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -100,6 +101,10 @@ pub enum Placeholder {
     IntervalStart(Option<String>),
     /// `{interval_end}`, `{interval_end:%H}`.
     IntervalEnd(Option<String>),
+    /// `{interval_start_utc:%Y%m%d%H}`: in UTC, where no hour of a year comes twice.
+    IntervalStartUtc(Option<String>),
+    /// `{interval_end_utc}`.
+    IntervalEndUtc(Option<String>),
     /// `{run_id}`.
     RunId,
     /// `{run_type}`: scheduled, manual, backfill or asset.
@@ -126,13 +131,15 @@ pub enum Placeholder {
 }
 
 /// The simple placeholders, as they are listed to people.
-pub const PLACEHOLDERS: [&str; 16] = [
+pub const PLACEHOLDERS: [&str; 18] = [
     "attempt",
     "dag_id",
     "ds",
     "ds_nodash",
     "interval_end",
+    "interval_end_utc",
     "interval_start",
+    "interval_start_utc",
     "item",
     "launch_key",
     "map_index",
@@ -146,7 +153,7 @@ pub const PLACEHOLDERS: [&str; 16] = [
 ];
 
 /// What Airflow calls it, and what it is called here: a ported DAG gets an answer instead of a guess.
-const AIRFLOW_NAMES: [(&str, &str); 11] = [
+const AIRFLOW_NAMES: [(&str, &str); 10] = [
     ("data_interval_end", "interval_end"),
     ("data_interval_start", "interval_start"),
     ("dag.dag_id", "dag_id"),
@@ -157,7 +164,6 @@ const AIRFLOW_NAMES: [(&str, &str); 11] = [
     ("task.task_id", "task_id"),
     ("ti.try_number", "attempt"),
     ("ts_nodash", "interval_start:%Y%m%dT%H%M%S"),
-    ("yesterday_ds", "interval_start:%Y-%m-%d"),
 ];
 
 /// Why a text with placeholders cannot be used.
@@ -195,6 +201,16 @@ pub enum TextError {
         /// The placeholder.
         name: String,
     },
+    /// A placeholder in Airflow's double braces, which would be written out as it is.
+    #[error(
+        "`{{{{ {name} }}}}` is how Jinja writes it; here it would stay as it is, with single braces"
+    )]
+    Jinja {
+        /// What stands between the braces.
+        name: String,
+        /// What it is called here.
+        ours: String,
+    },
     /// Longer than [`TEXT_BYTES_MAX`].
     #[error("the text has {bytes} bytes, the most is {TEXT_BYTES_MAX}")]
     TooLong {
@@ -222,6 +238,11 @@ impl TextError {
             Self::Stray { .. } => "write `}}` for a literal brace".to_owned(),
             Self::BadFormat { .. } => "use strftime codes such as %Y-%m-%d or %H%M".to_owned(),
             Self::NoFormat { .. } => "remove the colon and what follows it".to_owned(),
+            Self::Jinja { ours, .. } => {
+                format!(
+                    "write `{{{ours}}}`; for literal braces write them without the spaces inside"
+                )
+            }
             Self::TooLong { .. } => "keep it in a file and name the file".to_owned(),
         }
     }
@@ -286,6 +307,7 @@ fn scan<'a>(text: &'a str, mut see: impl FnMut(Piece<'a>)) -> Result<(), TextErr
         let (before, from) = rest.split_at(at);
         see(Piece::Literal(before));
         let character = || text[..text.len() - from.len()].chars().count() + 1;
+        jinja(from)?;
         if let Some(after) = from.strip_prefix("{{").or_else(|| from.strip_prefix("}}")) {
             see(Piece::Literal(&from[..1]));
             rest = after;
@@ -304,6 +326,36 @@ fn scan<'a>(text: &'a str, mut see: impl FnMut(Piece<'a>)) -> Result<(), TextErr
     Ok(())
 }
 
+/// Finds `{{ ds }}`: whoever ports a DAG writes it, and nobody means the literal braces.
+fn jinja(from: &str) -> Result<(), TextError> {
+    let Some(inside) = from.strip_prefix("{{ ") else {
+        return Ok(());
+    };
+    let Some(end) = inside
+        .find(['{', '}', '\n'])
+        .filter(|end| inside[*end..].starts_with("}}"))
+    else {
+        return Ok(());
+    };
+    let name = inside[..end].trim();
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.');
+    if name.is_empty() || !name.chars().all(plain) {
+        return Ok(());
+    }
+    let ours = match parse_placeholder(name) {
+        Ok(_) => name.to_owned(),
+        Err(TextError::Unknown {
+            nearest: Some(near),
+            ..
+        }) => near,
+        Err(_) => return Ok(()),
+    };
+    Err(TextError::Jinja {
+        name: name.to_owned(),
+        ours,
+    })
+}
+
 fn parse_placeholder(inside: &str) -> Result<Placeholder, TextError> {
     let (name, format) = match inside.split_once(':') {
         Some((name, format)) => (name, Some(format.to_owned())),
@@ -315,6 +367,8 @@ fn parse_placeholder(inside: &str) -> Result<Placeholder, TextError> {
     let found = match name {
         "interval_start" => return Ok(Placeholder::IntervalStart(format)),
         "interval_end" => return Ok(Placeholder::IntervalEnd(format)),
+        "interval_start_utc" => return Ok(Placeholder::IntervalStartUtc(format)),
+        "interval_end_utc" => return Ok(Placeholder::IntervalEndUtc(format)),
         "ds" => Placeholder::Ds,
         "ds_nodash" => Placeholder::DsNodash,
         "ts" => Placeholder::Ts,
@@ -381,13 +435,21 @@ fn unknown(name: &str) -> TextError {
 }
 
 fn check_format(format: &str) -> Result<(), TextError> {
-    let bad = StrftimeItems::new(format).any(|item| matches!(item, Item::Error));
-    if bad || format.is_empty() {
+    let items: Vec<Item<'_>> = StrftimeItems::new(format).collect();
+    let known = !items.is_empty() && !items.iter().any(|item| matches!(item, Item::Error));
+    // Some codes can be read but not written.
+    let written = known && {
+        let probe = DateTime::UNIX_EPOCH
+            .with_timezone(&chrono_tz::UTC)
+            .format_with_items(items.iter());
+        write!(String::new(), "{probe}").is_ok()
+    };
+    if written {
+        Ok(())
+    } else {
         Err(TextError::BadFormat {
             format: format.to_owned(),
         })
-    } else {
-        Ok(())
     }
 }
 

@@ -192,7 +192,7 @@ mod tests {
     fn nothing_is_loaded_before_it_was_counted() {
         let dag = dag();
         assert!(dag.is_after("load_day", "count") && dag.is_after("rebuild_month", "count"));
-        assert_eq!(dag.upstream_of("page.clean"), ["list_pages", "page.fetch"]);
+        assert_eq!(dag.upstream_of("page.clean"), ["page.fetch"]);
     }
 
     #[test]

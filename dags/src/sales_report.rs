@@ -83,7 +83,7 @@ pub(crate) fn sales_report() -> Dag {
     Dag::build("sales_report", |dag| {
         let tables =
             std::iter::once(shop::orders_table()).chain(Market::ALL.map(shop::products_table));
-        dag.schedule(AssetExpr::all(tables).or(Cron::new("0 7 1 * *").tz("Europe/Berlin")));
+        dag.schedule(AssetExpr::all(tables).or(Cron::new("0 7 1 * *").tz("Europe/Berlin").ticks()));
         dag.owner("finance")
             .tag("report")
             .doc("What each market sold, as a file.")

@@ -19,26 +19,19 @@ pub(crate) fn expand(attributes: TokenStream, item: TokenStream) -> Result<Token
     let asyncness = &function.sig.asyncness;
     let output = &function.sig.output;
     let block = &function.block;
-    let returned = match output {
-        ReturnType::Type(_, returned) => returned,
-        ReturnType::Default => {
-            return Err(Error::new_spanned(
-                &function.sig,
-                "a task returns `TaskResult<T>`",
-            ));
-        }
-    };
+    let returned = returned(&function)?;
     let doc = doc::text(attributes);
-    let name = given_name.map_or_else(
-        || {
-            quote!(::core::concat!(
-                ::core::module_path!(),
-                "::",
-                ::core::stringify!(#ident)
-            ))
-        },
-        |name| quote!(#name),
-    );
+    let plain = attributes
+        .iter()
+        .filter(|attribute| !attribute.path().is_ident("doc"));
+    let name = match given_name {
+        Some(name) => quote!(#name),
+        None => quote!(::core::concat!(
+            ::core::module_path!(),
+            "::",
+            ::core::stringify!(#ident)
+        )),
+    };
     let blocking = asyncness.is_none();
     let await_it = asyncness.map(|_| quote!(.await));
     let types: Vec<&Type> = arguments.iter().map(|argument| &*argument.ty).collect();
@@ -60,7 +53,7 @@ pub(crate) fn expand(attributes: TokenStream, item: TokenStream) -> Result<Token
         #[derive(Debug, Clone, Copy)]
         #visibility struct #ident {}
 
-        #(#attributes)*
+        #[doc = #doc]
         #visibility const fn #ident() -> #ident {
             #ident {}
         }
@@ -71,6 +64,7 @@ pub(crate) fn expand(attributes: TokenStream, item: TokenStream) -> Result<Token
             /// # Errors
             /// What the task reports.
             #[allow(dead_code, clippy::unused_async, reason = "the author's function, as it was written")]
+            #(#plain)*
             #visibility #asyncness fn run(#context_parameter #(#arguments),*) #output #block
         }
 
@@ -90,6 +84,16 @@ pub(crate) fn expand(attributes: TokenStream, item: TokenStream) -> Result<Token
             }
         }
     })
+}
+
+fn returned(function: &ItemFn) -> Result<&Type> {
+    match &function.sig.output {
+        ReturnType::Type(_, returned) => Ok(returned),
+        ReturnType::Default => Err(Error::new_spanned(
+            &function.sig,
+            "a task returns `TaskResult<T>`",
+        )),
+    }
 }
 
 /// Reads `name = "crm.pull"`.
@@ -134,6 +138,18 @@ fn split(function: &ItemFn) -> Result<(Option<&PatType>, Vec<&PatType>)> {
             Type::Reference(reference) if nth == 0 && is_context(&reference.elem) => {
                 context = Some(argument)
             }
+            Type::Reference(reference) if is_context(&reference.elem) => {
+                return Err(Error::new_spanned(
+                    reference,
+                    "`ctx: &TaskContext` is the first argument of a task",
+                ));
+            }
+            ty if is_context(ty) => {
+                return Err(Error::new_spanned(
+                    ty,
+                    "a task borrows its context: `ctx: &TaskContext`, as the first argument",
+                ));
+            }
             Type::Reference(reference) => {
                 let message = "a task's arguments are owned values, because they are read from JSON: \
                                use `String` instead of `&str`, `Vec<T>` instead of `&[T]`";
@@ -141,6 +157,11 @@ fn split(function: &ItemFn) -> Result<(Option<&PatType>, Vec<&PatType>)> {
             }
             _ => arguments.push(argument),
         }
+    }
+    if let Some(seventh) = arguments.get(6) {
+        let message =
+            "a task has at most six arguments besides the context; put more into a struct";
+        return Err(Error::new_spanned(seventh, message));
     }
     Ok((context, arguments))
 }

@@ -51,17 +51,19 @@ fn case(out: &mut String, name: &str, problems: &[&Problem]) -> bool {
         out.push_str("/>\n");
         return false;
     }
-    out.push_str(">\n");
-    for problem in problems {
-        let _ = writeln!(
-            out,
-            "<failure type=\"{}\" message=\"{}\">{}</failure>",
-            problem.rule,
-            xml(&problem.message),
-            xml(&problem.to_string())
-        );
-    }
-    out.push_str("</testcase>\n");
+    // One failure a case: many readers drop the others.
+    let messages: Vec<&str> = problems
+        .iter()
+        .map(|problem| problem.message.as_str())
+        .collect();
+    let texts: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    let _ = writeln!(
+        out,
+        ">\n<failure type=\"{}\" message=\"{}\">{}</failure>\n</testcase>",
+        problems[0].rule,
+        xml(&messages.join("; ")),
+        xml(&texts.join("\n\n"))
+    );
     true
 }
 

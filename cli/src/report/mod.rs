@@ -14,7 +14,7 @@ use crate::output::{INVALID, OK, Output, Style};
 pub(crate) fn validate(dags: &Dags, args: &ValidateArgs, style: Style) -> Output {
     let project = dags.validate();
     let report = match args.format {
-        ReportFormat::Text => text::report(&project, style),
+        ReportFormat::Text => text::report(&project, style.into_file(args.output.as_deref())),
         ReportFormat::Json => json_report(&project),
         ReportFormat::Junit => junit::report(&project),
         ReportFormat::Sarif => sarif::report(&project),
@@ -28,11 +28,11 @@ pub(crate) fn validate(dags: &Dags, args: &ValidateArgs, style: Style) -> Output
     let output = Output::data(report)
         .code(code)
         .into_file(args.output.as_deref());
-    // The report for machines may go into a file that nobody opens: the verdict is said in any case.
-    if args.format == ReportFormat::Text {
+    // A report that goes to a program or a file is not read at once: the verdict is said in any case.
+    if args.format == ReportFormat::Text && args.output.is_none() {
         output
     } else {
-        output.talk(text::verdict(&project, style))
+        output.talk(text::verdict(&project, style.talk()))
     }
 }
 

@@ -30,10 +30,25 @@ fn result(problem: &Problem) -> Value {
         .iter()
         .map(|source| {
             json!({ "physicalLocation": {
-                "artifactLocation": { "uri": source.file.replace('\\', "/") },
+                "artifactLocation": { "uri": uri(&source.file) },
                 "region": { "startLine": source.line },
             } })
         })
         .collect();
     json!({ "ruleId": problem.rule.word(), "level": "error", "message": { "text": text }, "locations": locations })
+}
+
+/// A path as a URI reference holds it.
+fn uri(path: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-~".contains(&byte);
+    let path = path.replace('\\', "/");
+    path.bytes()
+        .map(|byte| {
+            if plain(byte) {
+                char::from(byte).to_string()
+            } else {
+                format!("%{byte:02X}")
+            }
+        })
+        .collect()
 }

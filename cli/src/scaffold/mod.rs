@@ -32,7 +32,8 @@ pub(crate) fn new(args: &NewArgs) -> Output {
     };
     match write(folder, name, &dependency) {
         Ok(()) => Output::default().talk(format_args!(
-            "made {}\n\n  cd {}\n  cargo test\n  cargo run -- dags validate\n  cargo run -- dags graph daily_orders",
+            "made {}\n\n  cd {}\n  cargo test\n  cargo run -- dags validate\n  cargo run -- dags graph daily_orders\n\n\
+             Its Cargo.toml names Tidemill by its folder on this machine: give CI one that it can reach.",
             folder.display(),
             folder.display()
         )),
@@ -46,7 +47,13 @@ pub(crate) fn new(args: &NewArgs) -> Output {
 fn check(name: &str, folder: &Path) -> Result<(), Output> {
     let help = "use letters, digits, `-` and `_`, beginning with a letter, such as `shop_dags`";
     check_name(name).map_err(|error| Output::usage(error, help))?;
-    if !name.starts_with(|c: char| c.is_ascii_alphabetic()) || name.contains('.') {
+    const TAKEN: [&str; 9] = [
+        "tidemill", "serde", "core", "std", "alloc", "test", "fn", "crate", "self",
+    ];
+    if !name.starts_with(|c: char| c.is_ascii_alphabetic())
+        || name.contains('.')
+        || TAKEN.contains(&name)
+    {
         return Err(Output::usage(
             format_args!("`{name}` is no name for a Rust project"),
             help,
@@ -97,11 +104,15 @@ fn write(folder: &Path, name: &str, dependency: &str) -> Result<(), (PathBuf, st
         if let Some(parent) = path.parent() {
             std::fs::create_dir_all(parent).map_err(wrong)?;
         }
-        std::fs::write(
-            &path,
-            text.replace("TIDEMILL", dependency).replace("NAME", name),
-        )
-        .map_err(wrong)?;
+        std::fs::write(&path, fill(text, name, dependency)).map_err(wrong)?;
     }
     Ok(())
+}
+
+/// Puts both names in at once: a folder may have one of them in its own name.
+fn fill(text: &str, name: &str, dependency: &str) -> String {
+    let parts = text
+        .split("TIDEMILL")
+        .map(|part| part.replace("NAME", name));
+    parts.collect::<Vec<_>>().join(dependency)
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use chrono::{DateTime, Days, Utc};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use tidemill_core::author::Dag;
 use tidemill_core::operator::{
     AnyTask, Connection, Interval, LaunchKey, LaunchPoint, Outcome, RunFacts, TaskContext,
@@ -16,7 +16,7 @@ use tidemill_core::operator::{
 };
 use tidemill_core::params;
 use tidemill_core::span;
-use tidemill_core::spec::{TaskSpec, parse_date};
+use tidemill_core::spec::{TaskKind, TaskSpec, parse_date};
 
 use super::graph::ValidDag;
 use super::host::{FakeHost, Fakes, LogLine};
@@ -87,8 +87,11 @@ impl<'a> TaskRun<'a> {
     /// It is no date.
     #[track_caller]
     pub fn day(mut self, date: &str) -> Self {
-        let zone = self.dag.spec().definition.schedule.zone();
-        let start = parse_date(date, zone).unwrap_or_else(|error| panic!("{error}"));
+        let zone = self.dag.spec().definition.zone();
+        let start = match parse_date(date, zone) {
+            Ok(start) => start,
+            Err(error) => panic!("{error}"),
+        };
         let next = start.with_timezone(&zone).date_naive() + Days::new(1);
         let end = tidemill_core::timetable::resolve(zone, next.and_time(chrono::NaiveTime::MIN));
         self.interval = Interval { start, end };
@@ -122,8 +125,23 @@ impl<'a> TaskRun<'a> {
     }
 
     /// What an upstream task returned.
+    ///
+    /// # Panics
+    /// It is not directly upstream: this is an assertion.
     #[track_caller]
     pub fn output_of(mut self, task: &str, output: impl Serialize) -> Self {
+        let known: Vec<&str> = self
+            .spec
+            .upstream
+            .iter()
+            .map(|up| up.task.as_str())
+            .collect();
+        assert!(
+            known.contains(&task),
+            "`{}` does not come after `{task}`, but after {}",
+            self.spec.id,
+            known.join(", ")
+        );
         self.outputs.push((task.to_owned(), to_json(output)));
         self
     }
@@ -175,42 +193,23 @@ impl<'a> TaskRun<'a> {
     #[must_use]
     #[track_caller]
     pub fn run(self) -> Ran {
+        let nothing = matches!(self.spec.kind, TaskKind::Empty | TaskKind::Approval { .. });
+        assert!(
+            !nothing,
+            "`{}` runs nothing: the scheduler ends it by itself",
+            self.spec.id
+        );
+        let outside = tokio::runtime::Handle::try_current().is_err();
+        assert!(
+            outside,
+            "a task run starts a runtime of its own: use a plain #[test] instead of #[tokio::test]"
+        );
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build();
         let runtime =
             runtime.unwrap_or_else(|error| panic!("the test cannot start a runtime: {error}"));
-        let given = Value::Object(self.params);
-        let definition = &self.dag.spec().definition;
-        let full = params::complete(&definition.params, &given);
-        let run_id = format!(
-            "test__{}",
-            self.interval
-                .start
-                .to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
-        );
-        let point = LaunchPoint {
-            deployment: "test",
-            dag: definition.id.as_str(),
-            run: &run_id,
-            task: self.spec.id.as_str(),
-            map_index: self.item.as_ref().map(|_| 0),
-            epoch: self.epoch,
-        };
-        let facts = RunFacts {
-            dag_id: definition.id.to_string(),
-            run_id: run_id.clone(),
-            run_type: "manual".to_owned(),
-            task_id: self.spec.id.to_string(),
-            map_index: point.map_index,
-            attempt: self.attempt,
-            interval: self.interval,
-            zone: definition.schedule.zone(),
-            params: full
-                .unwrap_or_else(|wrong| panic!("the params are wrong: {}", wrong.join("; "))),
-            item: self.item,
-            key: LaunchKey::of(&point),
-        };
+        let facts = self.facts();
         let variables: Vec<(String, String)> = self
             .fakes
             .variables
@@ -246,6 +245,43 @@ impl<'a> TaskRun<'a> {
             resumes,
         }
     }
+
+    #[track_caller]
+    fn facts(&self) -> RunFacts {
+        let given = Value::Object(self.params.clone());
+        let definition = &self.dag.spec().definition;
+        let full = params::complete(&definition.params, &given);
+        let run_id = format!(
+            "test__{}",
+            self.interval
+                .start
+                .to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
+        );
+        let point = LaunchPoint {
+            deployment: "test",
+            dag: definition.id.as_str(),
+            run: &run_id,
+            task: self.spec.id.as_str(),
+            map_index: self.item.as_ref().map(|_| 0),
+            epoch: self.epoch,
+        };
+        RunFacts {
+            dag_id: definition.id.to_string(),
+            run_id: run_id.clone(),
+            run_type: "manual".to_owned(),
+            task_id: self.spec.id.to_string(),
+            map_index: point.map_index,
+            attempt: self.attempt,
+            interval: self.interval,
+            zone: definition.zone(),
+            params: match full {
+                Ok(full) => full,
+                Err(wrong) => panic!("the params are wrong: {}", wrong.join("; ")),
+            },
+            item: self.item.clone(),
+            key: LaunchKey::of(&point),
+        }
+    }
 }
 
 async fn to_the_end(
@@ -261,14 +297,17 @@ async fn to_the_end(
         let endless = *resumes > RESUMES_MAX || host.seen(|seen| seen.took) > WAIT_MAX;
         assert!(!endless, "the task waits for ever: {why}");
         if ctx.is_cancelled() {
-            task.cancel(ctx, handle).await?;
+            task.cancel(ctx, Some(handle)).await?;
             return Err(TaskError::cancelled(format!(
                 "cancelled while it waited: {why}"
             )));
         }
         outcome = task.resume(ctx, handle).await?;
     }
-    Ok(outcome)
+    match outcome {
+        Outcome::Failed(error) => Err(error),
+        ended => Ok(ended),
+    }
 }
 
 fn panicked(panic: &(dyn Any + Send)) -> TaskError {
@@ -342,7 +381,7 @@ impl Ran {
 
 fn shown(result: &TaskResult<Outcome>) -> String {
     match result {
-        Ok(outcome) => json!(outcome).to_string(),
+        Ok(outcome) => format!("{outcome:?}"),
         Err(error) => error.to_string(),
     }
 }

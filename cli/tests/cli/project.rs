@@ -21,7 +21,7 @@ pub(crate) fn orders() -> Dag {
             .tag("shop");
         let pages = dag.call("extract", extract, interval::start_date());
         dag.map("load", load, &pages)
-            .writes(Table::named("shop.orders").append(Dedup::partition("{ds}")));
+            .writes(Table::named("shop.orders").append(Dedup::key(["id"])));
     })
 }
 

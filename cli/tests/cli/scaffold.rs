@@ -71,7 +71,7 @@ fn a_project_is_never_written_over_and_names_are_checked() {
         "{}",
         taken.stderr
     );
-    for bad in ["a b", "1dags", "a.b", ""] {
+    for bad in ["a b", "1dags", "a.b", "serde", ""] {
         let path = folder.path().join(bad);
         let wrong = run(&good(), &["new", path.to_str().unwrap()]);
         assert_eq!(wrong.code, 2, "{bad}");

@@ -1,7 +1,7 @@
 //! The testing kit that ships to users: graphs, one task with fakes, a virtual clock, remote jobs.
 
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tidemill::prelude::*;
 use tidemill::testing::{TaskRun, ValidDag, valid};
@@ -30,7 +30,7 @@ impl RemoteJob for Spark {
     async fn look_for(&self, ctx: &TaskContext, key: &LaunchKey) -> TaskResult<Option<LaunchKey>> {
         let cloud = ctx.service::<FakeCloud>()?;
         cloud.looks.fetch_add(1, Ordering::Relaxed);
-        let jobs = cloud.jobs.lock().or_transient("lock the cloud")?;
+        let jobs = cloud.jobs.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(jobs
             .iter()
             .find(|(known, _)| known == key)
@@ -42,14 +42,14 @@ impl RemoteJob for Spark {
         cloud
             .jobs
             .lock()
-            .or_transient("lock the cloud")?
+            .unwrap_or_else(PoisonError::into_inner)
             .push((key.clone(), self.polls));
         Ok(key.clone())
     }
 
     async fn poll(&self, ctx: &TaskContext, handle: &LaunchKey) -> TaskResult<Poll<String>> {
         let cloud = ctx.service::<FakeCloud>()?;
-        let mut jobs = cloud.jobs.lock().or_transient("lock the cloud")?;
+        let mut jobs = cloud.jobs.lock().unwrap_or_else(PoisonError::into_inner);
         let job = jobs.iter_mut().find(|(key, _)| key == handle);
         let (_, left) = job.or_fail(ErrorKind::Lost, "find the job")?;
         if *left == 0 {

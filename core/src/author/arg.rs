@@ -29,6 +29,8 @@ pub enum Arg {
         path: Vec<String>,
         /// Whether it stands for the outputs of all instances.
         collected: bool,
+        /// Whether it is `None` when the task was skipped or failed.
+        optional: bool,
     },
 }
 
@@ -61,6 +63,13 @@ impl<T> In<T> {
 }
 
 impl Arg {
+    pub(super) fn optional(mut self) -> Self {
+        if let Self::Task { optional, .. } = &mut self {
+            *optional = true;
+        }
+        self
+    }
+
     pub(super) fn field(mut self, field: &str) -> Self {
         match &mut self {
             Self::Params(path) | Self::Item(path) | Self::Task { path, .. } => {
@@ -176,6 +185,8 @@ macro_rules! inputs {
 inputs! {
     [T] Out<T> => T, |out| out.arg();
     [T] &Out<T> => T, |out| out.arg();
+    [T] Out<T> => Option<T>, |out| out.arg().optional();
+    [T] &Out<T> => Option<T>, |out| out.arg().optional();
     [T] Mapped<T> => Vec<T>, |out| out.arg();
     [T] &Mapped<T> => Vec<T>, |out| out.arg();
     [T] Sensor<T> => T, |out| out.arg();

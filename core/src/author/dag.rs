@@ -168,29 +168,27 @@ impl DagBuilder {
     /// No run covers a time before this date, `2025-01-01` or `2025-01-01T06:00:00Z`.
     #[track_caller]
     pub fn start(&self, date: &str) -> &Self {
-        self.date(date, |draft, at| draft.definition.start = Some(at))
+        let source = Source::caller();
+        self.edit(|draft| draft.dates.push((false, date.to_owned(), source)))
     }
 
     /// No run covers a time after this date.
     #[track_caller]
     pub fn end(&self, date: &str) -> &Self {
-        self.date(date, |draft, at| draft.definition.end = Some(at))
+        let source = Source::caller();
+        self.edit(|draft| draft.dates.push((true, date.to_owned(), source)))
     }
 
+    /// The time zone of its dates and of `{ds}`; the schedule's if nothing is said, UTC if that has none.
     #[track_caller]
-    fn date(
-        &self,
-        date: &str,
-        put: impl FnOnce(&mut Draft, chrono::DateTime<chrono::Utc>),
-    ) -> &Self {
-        let zone = self.scope.draft.borrow().definition.schedule.zone();
-        match crate::spec::parse_date(date, zone) {
-            Ok(at) => self.edit(|draft| put(draft, at)),
+    pub fn zone(&self, name: &str) -> &Self {
+        match crate::spec::parse_zone(name) {
+            Ok(zone) => self.edit(|draft| draft.definition.zone = Some(zone)),
             Err(error) => {
                 self.wrong(
                     Rule::Schedule,
                     error.to_string(),
-                    "a date means its midnight in the schedule's time zone",
+                    "use a name such as Europe/Berlin or UTC",
                 );
                 self
             }
@@ -302,6 +300,12 @@ impl DagBuilder {
     /// The pool of tasks that name none.
     pub fn pool(&self, pool: impl Into<String>) -> &Self {
         self.scope.pool(pool);
+        self
+    }
+
+    /// The priority of tasks that have none.
+    pub fn priority(&self, priority: i32) -> &Self {
+        self.scope.priority(priority);
         self
     }
 

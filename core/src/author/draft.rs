@@ -45,6 +45,17 @@ pub(super) struct Wish {
     pub(super) source: Source,
 }
 
+impl Wish {
+    /// Whether one of its ends is a group, whose own ends other edges decide.
+    pub(super) fn has_group(&self, draft: &Draft) -> bool {
+        self.from.iter().chain(&self.to).any(|node| match node {
+            Node::Task(_) => false,
+            Node::Group(_) | Node::Span(_) => true,
+            Node::Name(name) => draft.by_name.get(name) == Some(&usize::MAX),
+        })
+    }
+}
+
 /// Settings that a task inherits from its groups and its DAG.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Inherited {
@@ -76,6 +87,7 @@ pub(super) struct DraftTask {
     pub(super) own: Inherited,
     pub(super) arms: Vec<(&'static str, Vec<Node>)>,
     pub(super) teardown_of: Vec<Node>,
+    pub(super) fails_run: bool,
 }
 
 #[derive(Debug)]
@@ -102,6 +114,8 @@ pub(super) struct Draft {
     pub(super) problems: Vec<Problem>,
     pub(super) registry: Registry,
     pub(super) by_name: HashMap<String, usize>,
+    /// Starts (false) and ends (true) as they were written; which zone they are in is known at the end.
+    pub(super) dates: Vec<(bool, String, Source)>,
 }
 
 impl Draft {
@@ -122,6 +136,7 @@ impl Draft {
             definition: Definition {
                 id: dag_id,
                 schedule: Schedule::Manual,
+                zone: None,
                 start: None,
                 end: None,
                 catchup: false,
@@ -150,6 +165,7 @@ impl Draft {
             problems,
             registry: Registry::default(),
             by_name: HashMap::new(),
+            dates: Vec::new(),
         }
     }
 

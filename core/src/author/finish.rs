@@ -11,6 +11,9 @@ use crate::problem::{Problem, Rule};
 use crate::spec::{BranchArm, DagSpec, EdgeKind, GroupSpec, Role, Source, TaskKind, Upstream};
 use crate::text::{self, Placeholder};
 
+/// How long a sensor waits when the author says nothing, as in Airflow.
+const SENSOR_TIMEOUT: std::time::Duration = crate::span::days(7);
+
 /// A finished draft.
 #[derive(Debug)]
 pub(super) struct Finished {
@@ -21,10 +24,15 @@ pub(super) struct Finished {
 
 pub(super) fn finish(mut draft: Draft) -> Finished {
     let mut wiring = Wiring::new(&draft);
-    for wish in std::mem::take(&mut draft.wishes) {
-        wiring.wish(&mut draft, &wish);
-    }
     wiring.placeholders(&draft);
+    // Where a group begins and ends is only known when all edges between single tasks are.
+    let (groups_too, single): (Vec<Wish>, Vec<Wish>) = std::mem::take(&mut draft.wishes)
+        .into_iter()
+        .partition(|wish| wish.has_group(&draft));
+    for wish in single.iter().chain(&groups_too) {
+        wiring.wish(&mut draft, wish);
+    }
+    wiring.mapped_groups(&mut draft);
     special_edges(&mut draft, &wiring);
     inherit(&mut draft);
 
@@ -44,6 +52,7 @@ pub(super) fn finish(mut draft: Draft) -> Finished {
     for task in &mut draft.tasks {
         task.spec.upstream.sort_unstable();
     }
+    dates(&mut draft);
     let mut definition = draft.definition;
     definition.groups = groups(&draft.groups);
     let mut notes = draft.notes;
@@ -108,6 +117,24 @@ impl Wiring {
         self.edges
     }
 
+    /// What a mapped group is mapped over comes before its first tasks.
+    fn mapped_groups(&mut self, draft: &mut Draft) {
+        for group in 0..draft.groups.len() {
+            let source = Source {
+                file: String::new(),
+                line: 0,
+            };
+            let from = draft.groups[group].sources.clone();
+            if from.is_empty() {
+                continue;
+            }
+            for to in self.tasks(draft, &Node::Group(group), End::First, &source) {
+                self.edges
+                    .extend(from.iter().map(|from| (*from, to, EdgeKind::Order)));
+            }
+        }
+    }
+
     fn wish(&mut self, draft: &mut Draft, wish: &Wish) {
         let from: Vec<usize> = wish
             .from
@@ -130,12 +157,8 @@ impl Wiring {
     fn tasks(&self, draft: &mut Draft, node: &Node, end: End, source: &Source) -> Vec<usize> {
         match node {
             Node::Task(at) => vec![*at],
-            Node::Group(group) => self.outermost(
-                draft,
-                self.members.get(*group).map_or(&[], Vec::as_slice),
-                end,
-            ),
-            Node::Span(span) => self.outermost(draft, &span.clone().collect::<Vec<_>>(), end),
+            Node::Group(group) => self.ends_of_group(draft, *group, end),
+            Node::Span(span) => self.outermost(&span.clone().collect::<Vec<_>>(), end),
             Node::Name(name) => match draft.by_name.get(name) {
                 Some(at) if *at != usize::MAX => vec![*at],
                 Some(_) => {
@@ -163,17 +186,25 @@ impl Wiring {
         }
     }
 
-    fn outermost(&self, draft: &Draft, members: &[usize], end: End) -> Vec<usize> {
-        // What comes after a group does not wait for its teardowns, only for its work.
-        let is_teardown = |at: &usize| matches!(draft.tasks.get(*at), Some(DraftTask { spec, .. }) if matches!(spec.role, Role::Teardown { .. }));
-        let inside: BTreeSet<usize> = match end {
-            End::First => members.iter().copied().collect(),
-            End::Last => members
-                .iter()
-                .copied()
-                .filter(|at| !is_teardown(at))
-                .collect(),
+    /// What comes after a group does not wait for its teardowns, only for its work; a group of teardowns alone has no
+    /// other ends.
+    fn ends_of_group(&self, draft: &Draft, group: usize, end: End) -> Vec<usize> {
+        let members = self.members.get(group).map_or(&[][..], Vec::as_slice);
+        let is_work = |at: &&usize| {
+            !draft
+                .tasks
+                .get(**at)
+                .is_some_and(|task| matches!(task.spec.role, Role::Teardown { .. }))
         };
+        let work: Vec<usize> = members.iter().filter(is_work).copied().collect();
+        match end {
+            End::Last if !work.is_empty() => self.outermost(&work, end),
+            _ => self.outermost(members, end),
+        }
+    }
+
+    fn outermost(&self, members: &[usize], end: End) -> Vec<usize> {
+        let inside: BTreeSet<usize> = members.iter().copied().collect();
         let mut outermost = inside.clone();
         for (from, to, _) in self
             .edges
@@ -245,7 +276,9 @@ fn special_edges(draft: &mut Draft, wiring: &Wiring) {
         }
         let of = std::mem::take(&mut draft.tasks[at].teardown_of);
         let mut cleaned = names(draft, wiring, &of, End::Last, &source);
-        if let Role::Teardown { setups, .. } = &mut draft.tasks[at].spec.role {
+        let also_run = draft.tasks[at].fails_run;
+        if let Role::Teardown { setups, fails_run } = &mut draft.tasks[at].spec.role {
+            *fails_run = also_run;
             cleaned.sort_unstable();
             cleaned.dedup();
             *setups = cleaned;
@@ -294,6 +327,23 @@ fn names(
         .collect()
 }
 
+/// Dates are midnights of the DAG's zone, whichever was said first.
+fn dates(draft: &mut Draft) {
+    let zone = draft.definition.zone();
+    for (is_end, date, source) in std::mem::take(&mut draft.dates) {
+        match crate::spec::parse_date(&date, zone) {
+            Ok(at) if is_end => draft.definition.end = Some(at),
+            Ok(at) => draft.definition.start = Some(at),
+            Err(error) => {
+                let help = "a date means its midnight in the DAG's time zone";
+                draft
+                    .problems
+                    .push(Problem::new(Rule::Schedule, error.to_string(), help).at(source));
+            }
+        }
+    }
+}
+
 fn inherit(draft: &mut Draft) {
     let mut scopes: Vec<Inherited> = Vec::with_capacity(draft.groups.len());
     // A group is added after the group around it, so the one around is always done.
@@ -309,10 +359,16 @@ fn inherit(draft: &mut Draft) {
             .group
             .and_then(|group| scopes.get(group))
             .unwrap_or(&draft.defaults);
+        let own_timeout = task.own.timeout;
         let all = std::mem::take(&mut task.own).or(around);
         let spec = &mut task.spec;
         spec.retry = all.retry.unwrap_or_default();
-        spec.timeout = all.timeout;
+        // What waits for others has a time of its own: the DAG's is meant for work.
+        spec.timeout = match spec.kind {
+            TaskKind::Sensor { .. } => Some(own_timeout.unwrap_or(SENSOR_TIMEOUT)),
+            TaskKind::Approval { .. } => own_timeout,
+            _ => all.timeout,
+        };
         if let Some(pool) = all.pool {
             spec.placement.pool = pool;
         }
@@ -322,7 +378,8 @@ fn inherit(draft: &mut Draft) {
         if let Some(priority) = all.priority {
             spec.placement.priority = priority;
         }
-        spec.touches.join(crate::spec::Touches::nothing());
+        spec.touches.connections.sort_unstable();
+        spec.touches.connections.dedup();
     }
 }
 

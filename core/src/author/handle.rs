@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::arg::{Arg, In};
 use super::draft::{Draft, DraftTask, End};
 use crate::spec::{
-    Alert, AlertRule, Asset, Destination, Isolation, Moment, Retry, Role, Source, Weight,
+    Alert, AlertRule, Asset, Destination, Isolation, Mapping, Moment, Retry, Role, Source, Weight,
 };
 use crate::state::TriggerRule;
 use crate::text::Text;
@@ -155,6 +155,7 @@ impl<T> Out<T> {
             task: self.task.clone(),
             path: self.path.clone(),
             collected: false,
+            optional: false,
         }
     }
 
@@ -178,27 +179,40 @@ impl<T> Mapped<T> {
             task: self.task.clone(),
             path: Vec::new(),
             collected: true,
+            optional: false,
         }
     }
 
     /// What an instance is called in the UI, such as `{item.table}`.
     pub fn label(self, label: impl Into<Text>) -> Self {
-        self.task.edit(|task| {
-            if let Some(mapping) = &mut task.spec.mapping {
-                mapping.label = Some(label.into());
-            }
-        });
+        self.mapping(|mapping| mapping.label = Some(label.into()));
         self
     }
 
     /// More instances than this fail the task instead of flooding the system; 10,000 if nothing is said.
     pub fn at_most(self, instances: u32) -> Self {
-        self.task.edit(|task| {
-            if let Some(mapping) = &mut task.spec.mapping {
-                mapping.instances_max = instances;
-            }
-        });
+        self.mapping(|mapping| mapping.instances_max = instances);
         self
+    }
+
+    /// Changes the task's mapping, or that of the group around it.
+    fn mapping(&self, change: impl FnOnce(&mut Mapping)) {
+        let mut draft = self.task.draft.borrow_mut();
+        let group = draft.tasks.get(self.task.at).and_then(|task| task.group);
+        let group = draft.mapped_group(group);
+        let of_task = draft
+            .tasks
+            .get_mut(self.task.at)
+            .and_then(|task| task.spec.mapping.as_mut());
+        match (of_task, group) {
+            (Some(mapping), _) => change(mapping),
+            (None, Some(group)) => {
+                if let Some(mapping) = draft.groups[group].mapping.as_mut() {
+                    change(mapping);
+                }
+            }
+            (None, None) => {}
+        }
     }
 }
 
@@ -362,11 +376,7 @@ pub trait TaskHandle: Ends + Sized {
 
     /// Of a teardown: its own failure fails the run.
     fn fails_run(self) -> Self {
-        edit(self, |task| {
-            if let Role::Teardown { fails_run, .. } = &mut task.spec.role {
-                *fails_run = true;
-            }
-        })
+        edit(self, |task| task.fails_run = true)
     }
 
     /// Its documentation, in Markdown.

@@ -13,7 +13,9 @@ use super::handle::{Ends, Group, GroupRef, Mapped, Out, TaskRef};
 use super::map::{List, MapArg, MapInputs};
 use super::special::{Answer, Approval, Branch, Gate, Sensor};
 use crate::id::{GroupId, TaskId};
-use crate::operator::{Choice, Choose, IntoTask, Registry, RegistryError, Sense, TaskFn};
+use crate::operator::{
+    Choice, Choose, IntoTask, MarkedAsTask, Registry, RegistryError, Sense, TaskFn,
+};
 use crate::problem::{Problem, Rule};
 use crate::span::minutes;
 use crate::spec::{BranchArm, Input, Mapping, Over, Retry, Source, TaskKind, TaskNotes, TaskSpec};
@@ -28,14 +30,14 @@ pub struct Scope {
 impl Scope {
     /// Adds a function. Passing it what another task returned makes the edge.
     #[track_caller]
-    pub fn call<F: TaskFn>(
+    pub fn call<T: MarkedAsTask>(
         &self,
         name: &str,
-        _: fn() -> F,
-        inputs: impl Inputs<F::Args>,
-    ) -> Out<F::Output> {
-        let task = self.function::<F>("function", name, inputs.into_args(), TaskKind::Work);
-        self.enter(&task, Registry::enter_function::<F>);
+        _: T,
+        inputs: impl Inputs<<T::Task as TaskFn>::Args>,
+    ) -> Out<<T::Task as TaskFn>::Output> {
+        let task = self.function::<T::Task>("function", name, inputs.into_args(), TaskKind::Work);
+        self.enter(&task, Registry::enter_function::<T::Task>);
         Out::new(task)
     }
 
@@ -128,14 +130,14 @@ impl Scope {
     /// Adds a function that becomes many tasks, one for each element of a list. With several arguments, `each(list)`
     /// marks the lists (every combination is an instance) and `zip(a, b)` walks two together.
     #[track_caller]
-    pub fn map<F: TaskFn>(
+    pub fn map<T: MarkedAsTask>(
         &self,
         name: &str,
-        _: fn() -> F,
-        inputs: impl MapInputs<F::Args>,
-    ) -> Mapped<F::Output> {
+        _: T,
+        inputs: impl MapInputs<<T::Task as TaskFn>::Args>,
+    ) -> Mapped<<T::Task as TaskFn>::Output> {
         let (args, zip) = inputs.into_map_args();
-        let task = self.function::<F>("function", name, Vec::new(), TaskKind::Work);
+        let task = self.function::<T::Task>("function", name, Vec::new(), TaskKind::Work);
         let mut over = Vec::new();
         let mut inputs = Vec::new();
         for arg in args {
@@ -160,7 +162,7 @@ impl Scope {
             mapping.zip = zip;
             draft.spec.inputs = inputs;
         });
-        self.enter(&task, Registry::enter_function::<F>);
+        self.enter(&task, Registry::enter_function::<T::Task>);
         Mapped::new(task)
     }
 
@@ -208,6 +210,7 @@ impl Scope {
             from.unwrap_or_default(),
         );
         let last = tasks(&inner, In::new(Arg::Item(Vec::new())));
+        inner.must_be_inside(&last.task, &source);
         Group {
             group: inner.group_ref(),
             out: Mapped::new(last.task),
@@ -317,6 +320,21 @@ impl Scope {
         }
     }
 
+    /// What a mapped group returns is one of its own tasks, or the list of its instances would be a single value.
+    fn must_be_inside(&self, task: &TaskRef, source: &Source) {
+        let mut draft = self.draft.borrow_mut();
+        let group = draft.tasks.get(task.at).and_then(|task| task.group);
+        if !Rc::ptr_eq(&task.draft, &self.draft) || draft.mapped_group(group) != self.group {
+            let help = "return the handle of a task that was added to the group";
+            let problem = Problem::new(
+                Rule::Mapping,
+                "the mapped group returns a task from outside it",
+                help,
+            );
+            draft.problems.push(problem.at(source.clone()));
+        }
+    }
+
     fn group_ref(&self) -> GroupRef {
         GroupRef {
             draft: Rc::clone(&self.draft),
@@ -375,17 +393,12 @@ impl Scope {
             own: Inherited::default(),
             arms: Vec::new(),
             teardown_of: Vec::new(),
+            fails_run: false,
         };
         task.spec.group = self
             .group
             .and_then(|group| GroupId::parse(&draft.groups.get(group)?.id).ok());
         let at = draft.push(task, name, &source);
-        let mut around = self.group;
-        while let Some(group) = around.and_then(|group| draft.groups.get(group)) {
-            let edges: Vec<(usize, usize)> = group.sources.iter().map(|from| (*from, at)).collect();
-            around = group.parent;
-            draft.data.extend(edges);
-        }
         TaskRef {
             draft: Rc::clone(&self.draft),
             at,
@@ -443,8 +456,13 @@ impl Scope {
                 task: from,
                 path,
                 collected,
+                optional,
             } => match self.upstream(task, &from, collected) {
-                Some(id) => Input::Output { task: id, path },
+                Some(id) => Input::Output {
+                    task: id,
+                    path,
+                    optional,
+                },
                 None => Input::Value(Value::Null),
             },
         }

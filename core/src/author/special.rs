@@ -71,6 +71,7 @@ impl<T> Sensor<T> {
             task: self.task.clone(),
             path: Vec::new(),
             collected: false,
+            optional: false,
         }
     }
 

@@ -1,10 +1,12 @@
 //! The shape of a DAG: cycles, edges into nothing, size, branches, setups and teardowns.
 
+use std::collections::BTreeSet;
+
 use crate::check::TASKS_MAX;
 use crate::graph::Graph;
 use crate::id::nearest;
 use crate::problem::{Problem, Rule};
-use crate::spec::{Definition, GroupSpec, Over, Role, TaskKind, TaskSpec};
+use crate::spec::{Definition, Over, Role, TaskKind, TaskSpec};
 
 pub(super) fn check(definition: &Definition, graph: &Graph, problems: &mut Vec<Problem>) {
     let tasks = &definition.tasks;
@@ -45,9 +47,7 @@ pub(super) fn check(definition: &Definition, graph: &Graph, problems: &mut Vec<P
             _ => teardown(definition, task, problems),
         }
     }
-    for group in &definition.groups {
-        empty_group(definition, group, problems);
-    }
+    groups(definition, problems);
 }
 
 fn cycle_problem(definition: &Definition, cycle: &[usize]) -> Problem {
@@ -158,13 +158,30 @@ fn teardown(definition: &Definition, task: &TaskSpec, problems: &mut Vec<Problem
     }
 }
 
-fn empty_group(definition: &Definition, group: &GroupSpec, problems: &mut Vec<Problem>) {
-    let holds = |task: &TaskSpec| {
-        definition
-            .groups_around(task.group.as_ref())
-            .any(|around| around.id == group.id)
-    };
-    if !definition.tasks.iter().any(holds) {
+fn groups(definition: &Definition, problems: &mut Vec<Problem>) {
+    let mut filled: BTreeSet<&str> = BTreeSet::new();
+    for task in &definition.tasks {
+        if let Some(group) = task
+            .group
+            .as_ref()
+            .filter(|group| definition.group(group.as_str()).is_none())
+        {
+            let message = format!("it is in the group `{group}`, which is not in the DAG");
+            problems.push(
+                Problem::new(Rule::UnknownUpstream, message, "build the DAG again").task(&task.id),
+            );
+        }
+        filled.extend(
+            definition
+                .groups_around(task.group.as_ref())
+                .map(|group| group.id.as_str()),
+        );
+    }
+    for group in definition
+        .groups
+        .iter()
+        .filter(|group| !filled.contains(group.id.as_str()))
+    {
         let message = format!("the group `{}` has no tasks", group.id);
         let help = "edges through an empty group would be lost; add a task or remove the group";
         problems.push(Problem::new(Rule::Empty, message, help).task(&group.id));

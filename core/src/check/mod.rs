@@ -8,6 +8,7 @@ mod project;
 mod rules;
 mod settings;
 mod texts;
+mod writes;
 
 pub(crate) use project::{against_project, between, differences};
 pub(crate) use texts::each_task_text;
@@ -27,6 +28,7 @@ pub fn definition(definition: &Definition) -> Vec<Problem> {
     graph::check(definition, &graph, &mut problems);
     settings::check(definition, &mut problems);
     texts::check(definition, &graph, &mut problems);
+    writes::check(definition, &mut problems);
     // What can happen to a task is only known where nothing waits for itself.
     if let Ok(order) = graph.order() {
         rules::check(definition, &graph, &order, &mut problems);

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use crate::graph::Graph;
 use crate::problem::{Problem, Rule};
-use crate::spec::{BranchArm, Definition, Over, Role, TaskKind, TaskSpec};
+use crate::spec::{BranchArm, Definition, Input, Over, Role, TaskKind, TaskSpec};
 use crate::state::TriggerRule;
 
 /// The ways in which a task can end.
@@ -35,39 +35,158 @@ pub(super) fn check(
     problems: &mut Vec<Problem>,
 ) {
     let mut ends = vec![Ends::default(); definition.tasks.len()];
+    let gates: Vec<usize> = (0..definition.tasks.len())
+        .filter(|at| definition.tasks[*at].kind == TaskKind::ShortCircuit { everything: true })
+        .collect();
+    let gated = graph.after(&gates);
+    let setups = setup_scopes(definition, graph);
     for at in order {
         let task = &definition.tasks[*at];
         let up: Vec<Ends> = graph.up[*at].iter().map(|from| ends[*from]).collect();
         let passes = up.is_empty() || can_pass(task, definition, graph, &up, &ends);
-        if !passes {
+        if passes {
+            missing_outputs(definition, graph, *at, &ends, problems);
+        } else {
             problems.push(never_passes(task, definition, &graph.up[*at]));
-        }
-        for over in task.mapping.iter().flat_map(|mapping| &mapping.over) {
-            if let Over::Output { task: from, .. } = over
-                && definition
-                    .position(from.as_str())
-                    .is_some_and(|from| !ends[from].success)
-            {
-                let message = format!(
-                    "it is mapped over what `{from}` returns, but `{from}` can never succeed"
-                );
-                problems.push(
-                    Problem::new(Rule::Mapping, message, format!("mend `{from}` first"))
-                        .task(&task.id),
-                );
-            }
         }
         // A task that is reported is taken as if it ran: one fault is not told ten times.
         ends[*at] = task_ends(task, definition, graph, *at, &up);
+        ends[*at].skipped |= gated[*at];
+        // The setup of a scope is waited for before the rule is: its end can be the task's.
+        let around: Vec<Ends> = setups
+            .iter()
+            .filter(|(_, inside)| inside[*at])
+            .map(|(setup, _)| ends[*setup])
+            .collect();
+        for setup in around {
+            ends[*at].skipped |= setup.skipped;
+            ends[*at].upstream_failed |= setup.fails();
+        }
     }
     for (at, task) in definition.tasks.iter().enumerate() {
-        if let TaskKind::Branch {
-            arms,
-            exclusive: true,
-        } = &task.kind
-        {
-            always_skipped(definition, graph, at, arms, problems);
+        if let TaskKind::Branch { arms, exclusive } = &task.kind {
+            unnamed_ways(definition, graph, at, arms, problems);
+            if *exclusive {
+                always_skipped(definition, graph, at, arms, problems);
+            }
         }
+    }
+}
+
+/// The tasks between each setup and its teardowns.
+fn setup_scopes(definition: &Definition, graph: &Graph) -> Vec<(usize, Vec<bool>)> {
+    let mut scopes = Vec::new();
+    for (teardown, task) in definition.tasks.iter().enumerate() {
+        let Role::Teardown { setups, .. } = &task.role else {
+            continue;
+        };
+        let before = graph.before(&[teardown]);
+        for setup in setups
+            .iter()
+            .filter_map(|setup| definition.position(setup.as_str()))
+        {
+            let after = graph.after(&[setup]);
+            scopes.push((
+                setup,
+                after
+                    .iter()
+                    .zip(&before)
+                    .map(|(after, before)| *after && *before)
+                    .collect(),
+            ));
+        }
+    }
+    scopes
+}
+
+/// Outputs that are taken although the task they come from need not have succeeded: the run would fail where its rule
+/// says that it may go on.
+fn missing_outputs(
+    definition: &Definition,
+    graph: &Graph,
+    at: usize,
+    ends: &[Ends],
+    problems: &mut Vec<Problem>,
+) {
+    let task = &definition.tasks[at];
+    if task.rule == TriggerRule::AllSuccess {
+        return;
+    }
+    let single_setup = graph.up[at]
+        .iter()
+        .filter(|from| definition.tasks[**from].role == Role::Setup)
+        .count()
+        == 1;
+    let taken = task.inputs.iter().filter_map(|input| match input {
+        Input::Output {
+            task,
+            optional: false,
+            ..
+        } => Some(task),
+        _ => None,
+    });
+    let lists = task
+        .mapping
+        .iter()
+        .flat_map(|mapping| &mapping.over)
+        .filter_map(|over| match over {
+            Over::Output { task, .. } => Some(task),
+            _ => None,
+        });
+    for from in taken.chain(lists) {
+        let Some(at) = definition.position(from.as_str()) else {
+            continue;
+        };
+        let source = &definition.tasks[at];
+        // Of a mapped task the list of what succeeded is taken, which may be shorter but is there.
+        let is_list = source.mapping.is_some()
+            || definition
+                .groups_around(source.group.as_ref())
+                .any(|group| group.mapping.is_some());
+        let only_success = Ends {
+            success: true,
+            ..Ends::default()
+        };
+        let certain = source.role == Role::Setup
+            && task.rule == TriggerRule::AllDoneSetupSuccess
+            && single_setup;
+        if !is_list && !certain && ends[at] != only_success {
+            let message = format!(
+                "it takes what `{from}` returns, but its rule {} lets it run without that",
+                task.rule
+            );
+            let help = "make the argument an `Option`, or use the rule all_success";
+            problems.push(Problem::new(Rule::MissingOutput, message, help).task(&task.id));
+        }
+    }
+}
+
+/// Tasks directly behind a branch that no way leads to: Airflow skips them, which nobody means.
+fn unnamed_ways(
+    definition: &Definition,
+    graph: &Graph,
+    branch: usize,
+    arms: &[BranchArm],
+    problems: &mut Vec<Problem>,
+) {
+    let named: Vec<usize> = arms
+        .iter()
+        .flat_map(|arm| &arm.tasks)
+        .filter_map(|task| definition.position(task.as_str()))
+        .collect();
+    let after = graph.after(&named);
+    for at in graph.down[branch]
+        .iter()
+        .filter(|at| !named.contains(at) && !after[**at])
+    {
+        let message = format!(
+            "it comes directly after the branch `{}`, but no way leads to it",
+            definition.tasks[branch].id
+        );
+        let help = "name it in a way: `.when(way, &task)`; what does not depend on the choice goes before the branch";
+        problems.push(
+            Problem::new(Rule::Branch, message, help).task(&definition.tasks[at.to_owned()].id),
+        );
     }
 }
 
@@ -117,11 +236,11 @@ fn task_ends(
             success: true,
             ..Ends::default()
         },
-        // An operator may find that there is nothing to do; a function cannot say so.
+        // Any task may find that there is nothing to do, and a mapped one that its list is empty.
         _ => Ends {
             success: true,
             failed: true,
-            skipped: task.operator.as_str() != "function",
+            skipped: true,
             ..Ends::default()
         },
     };

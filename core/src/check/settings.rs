@@ -4,9 +4,13 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta};
 
-use crate::params::ParamSpec;
+use crate::params::{ParamKind, ParamSpec, whole_match};
 use crate::problem::{Problem, Rule};
-use crate::spec::{Asset, Definition, Schedule, TaskKind, TaskSpec};
+use crate::span::days;
+use crate::spec::{Asset, Dedup, Definition, Schedule, TaskKind, TaskSpec, WriteMode};
+
+/// Longer than anything that is meant.
+const SPAN_MAX: Duration = days(36_525);
 
 pub(super) fn check(definition: &Definition, problems: &mut Vec<Problem>) {
     schedule(definition, problems);
@@ -69,7 +73,12 @@ fn schedule(definition: &Definition, problems: &mut Vec<Problem>) {
     }
     if let Some(timing) = definition.schedule.timing() {
         let start = definition.start.unwrap_or(DateTime::UNIX_EPOCH);
-        let first = timing.next_after(start, start - TimeDelta::nanoseconds(1));
+        let first = timing.next_after(
+            start,
+            start
+                .checked_sub_signed(TimeDelta::nanoseconds(1))
+                .unwrap_or(start),
+        );
         match (first, definition.end) {
             (None, _) => wrong(
                 "its schedule never fires after its start".to_owned(),
@@ -92,11 +101,9 @@ fn schedule(definition: &Definition, problems: &mut Vec<Problem>) {
                 .iter()
                 .any(|task| task.touches.outlets.contains(asset))
         };
-        for asset in expr.assets().into_iter().filter(|asset| makes(asset)) {
-            let message = format!(
-                "it waits for the asset `{}` and changes it itself: it would run for ever",
-                asset.uri()
-            );
+        if expr.holds(&makes) {
+            let message =
+                format!("it waits for {expr} and changes that itself: it would run for ever");
             wrong(message, "wait for what it reads, not for what it makes");
         }
     }
@@ -133,19 +140,52 @@ fn params(definition: &Definition, problems: &mut Vec<Problem>) {
             }
             None => {}
         }
-        if let Some(wrong_pattern) = bad_pattern(spec) {
-            wrong(wrong_pattern, "use the syntax of the Rust crate `regex`");
-        }
+        limits(spec, &mut wrong);
     }
 }
 
-fn bad_pattern(spec: &ParamSpec) -> Option<String> {
-    let pattern = spec.limits.pattern.as_ref()?;
-    let wrong = crate::params::whole_match(pattern).err()?;
-    Some(format!(
-        "the pattern `{pattern}` of param `{}` cannot be read: {wrong}",
-        spec.name
-    ))
+/// Limits that no value can keep, in a param and in what it is made of.
+fn limits(spec: &ParamSpec, wrong: &mut impl FnMut(String, &str)) {
+    let (limits, name) = (&spec.limits, &spec.name);
+    if limits
+        .min
+        .zip(limits.max)
+        .is_some_and(|(min, max)| min > max)
+        || limits
+            .length_min
+            .zip(limits.length_max)
+            .is_some_and(|(min, max)| min > max)
+    {
+        wrong(
+            format!("the least of param `{name}` is more than its most"),
+            "swap them",
+        );
+    }
+    if let Some(pattern) = &limits.pattern
+        && let Err(why) = whole_match(pattern)
+    {
+        let message = format!("the pattern `{pattern}` of param `{name}` cannot be read: {why}");
+        wrong(message, "use the syntax of the Rust crate `regex`");
+    }
+    match &spec.kind {
+        ParamKind::List(item) => self::limits(item, wrong),
+        ParamKind::Object(fields) => {
+            for field in fields {
+                for message in field
+                    .default
+                    .iter()
+                    .flat_map(|default| field.check(default))
+                {
+                    wrong(
+                        format!("the default breaks its own rule: {message}"),
+                        "change the default or the rule",
+                    );
+                }
+                self::limits(field, wrong);
+            }
+        }
+        _ => {}
+    }
 }
 
 fn settings(task: &TaskSpec, problems: &mut Vec<Problem>) {
@@ -178,6 +218,44 @@ fn settings(task: &TaskSpec, problems: &mut Vec<Problem>) {
             "write the shorter wait first: `minutes(1)..=minutes(30)`",
         );
     }
+    waiting(task, &mut wrong);
+    sizes(task, &mut wrong);
+}
+
+/// Lengths of time and lists of columns that nobody can mean.
+fn sizes(task: &TaskSpec, wrong: &mut impl FnMut(&str, &str)) {
+    for span in [task.timeout, task.deadline, Some(task.retry.wait_max)]
+        .into_iter()
+        .flatten()
+    {
+        if span > SPAN_MAX {
+            wrong(
+                "a length of time is over a hundred years",
+                "leave it out if there is no bound",
+            );
+        } else if span.subsec_nanos() % 1_000_000 != 0 {
+            wrong(
+                "a length of time is no whole number of milliseconds",
+                "round it",
+            );
+        }
+    }
+    for destination in &task.touches.writes {
+        let keys = match &destination.mode {
+            WriteMode::Append(Dedup::Key(columns)) | WriteMode::Merge(columns) => Some(columns),
+            _ => None,
+        };
+        if keys.is_some_and(Vec::is_empty) {
+            wrong(
+                "a table is merged by no column at all",
+                "name the columns that make a row unique",
+            );
+        }
+    }
+}
+
+/// What waits for a system or a person.
+fn waiting(task: &TaskSpec, wrong: &mut impl FnMut(&str, &str)) {
     match &task.kind {
         TaskKind::Sensor { every, .. } if *every < Duration::from_millis(100) => {
             wrong(
@@ -191,6 +269,12 @@ fn settings(task: &TaskSpec, problems: &mut Vec<Problem>) {
             default,
             ..
         } => {
+            if default.is_some() && task.timeout.is_none() {
+                wrong(
+                    "it has a default answer, but nothing says when that is taken",
+                    "add `.timeout(hours(4))`",
+                );
+            }
             if choices.is_empty() {
                 wrong("there is no answer to choose", "give it `.choices([…])`");
             }

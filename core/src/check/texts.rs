@@ -34,6 +34,7 @@ pub(crate) fn each_task_text<'a>(task: &'a TaskSpec, see: &mut impl FnMut(&'a st
 }
 
 pub(super) fn check(definition: &Definition, graph: &Graph, problems: &mut Vec<Problem>) {
+    group_mapping_problems(definition, problems);
     for (at, task) in definition.tasks.iter().enumerate() {
         let mut texts = Vec::new();
         each_task_text(task, &mut |text| texts.push(text));
@@ -56,8 +57,17 @@ pub(super) fn check(definition: &Definition, graph: &Graph, problems: &mut Vec<P
         for input in &task.inputs {
             problems.extend(input_problem(definition, task, input));
         }
-        for mapping in task.mapping.iter().chain(group_mappings(definition, task)) {
-            problems.extend(mapping_problems(definition, task, mapping));
+        if let Some(mapping) = &task.mapping {
+            problems.extend(mapping_problems(definition, task.id.as_str(), mapping));
+        }
+    }
+}
+
+/// The lists of a mapped group are looked at once, not for every task in it.
+fn group_mapping_problems(definition: &Definition, problems: &mut Vec<Problem>) {
+    for group in &definition.groups {
+        if let Some(mapping) = &group.mapping {
+            problems.extend(mapping_problems(definition, group.id.as_str(), mapping));
         }
     }
 }
@@ -71,7 +81,7 @@ fn group_mappings<'a>(
         .filter_map(|group| group.mapping.as_ref())
 }
 
-fn is_mapped(definition: &Definition, task: &TaskSpec) -> bool {
+pub(super) fn is_mapped(definition: &Definition, task: &TaskSpec) -> bool {
     task.mapping.is_some() || group_mappings(definition, task).next().is_some()
 }
 
@@ -128,7 +138,7 @@ fn placeholder_problem(
                 );
             }
             // The builder makes this edge; a definition that was made by hand may lack it.
-            (!graph.before(&[at])[from]).then(|| {
+            (!graph.up[at].contains(&from) && !graph.before(&[at])[from]).then(|| {
                 let help = format!("put it after `{name}`");
                 Problem::new(
                     Rule::Placeholder,
@@ -153,6 +163,16 @@ fn input_problem(definition: &Definition, task: &TaskSpec, input: &Input) -> Opt
             let help = "an `item` is only there inside its own mapped group";
             Some(Problem::new(Rule::Mapping, message, help).task(&task.id))
         }
+        Input::Each(axis)
+            if task
+                .mapping
+                .as_ref()
+                .is_some_and(|mapping| *axis >= mapping.over.len()) =>
+        {
+            let message =
+                format!("it takes an element of list {axis}, but is mapped over fewer lists");
+            Some(Problem::new(Rule::Mapping, message, "build the DAG again").task(&task.id))
+        }
         Input::Output { task: from, .. } if !task.upstream.iter().any(|up| up.task == *from) => {
             let message = format!("it takes what `{from}` returns, but does not come after it");
             Some(
@@ -168,9 +188,8 @@ fn input_problem(definition: &Definition, task: &TaskSpec, input: &Input) -> Opt
     }
 }
 
-fn mapping_problems(definition: &Definition, task: &TaskSpec, mapping: &Mapping) -> Vec<Problem> {
-    let problem =
-        |message: String, help: &str| Problem::new(Rule::Mapping, message, help).task(&task.id);
+fn mapping_problems(definition: &Definition, of: &str, mapping: &Mapping) -> Vec<Problem> {
+    let problem = |message: String, help: &str| Problem::new(Rule::Mapping, message, help).task(of);
     let mut problems = Vec::new();
     if mapping.over.is_empty() {
         let help = "mark a list with `each(list)`, or add it with `dag.call`";
@@ -198,6 +217,12 @@ fn mapping_problems(definition: &Definition, task: &TaskSpec, mapping: &Mapping)
                         .map(|(message, help)| problem(message, &help)),
                 );
             }
+            Over::Output { task: from, .. } if definition.position(from.as_str()).is_none() => {
+                problems.push(problem(
+                    format!("it is mapped over `{from}`, which is not in the DAG"),
+                    "map over a task of this DAG",
+                ));
+            }
             Over::Output { .. } => {}
         }
     }
@@ -222,7 +247,15 @@ fn missing_param(specs: &[ParamSpec], path: &[String]) -> Option<(String, String
             kind: ParamKind::Object(fields),
             ..
         }) => missing_param(fields, rest),
-        Some(_) => None,
+        Some(ParamSpec {
+            kind: ParamKind::Json | ParamKind::List(_),
+            ..
+        }) => None,
+        Some(_) if rest.is_empty() => None,
+        Some(_) => Some((
+            format!("param `{first}` has no fields"),
+            format!("use `{first}` alone"),
+        )),
         None => {
             let near = nearest(first, specs.iter().map(|spec| spec.name.as_str()));
             let help = match near {

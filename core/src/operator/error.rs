@@ -29,6 +29,8 @@ word_enum! {
         Lost = "lost",
         /// Somebody cancelled it. Not tried again.
         Cancelled = "cancelled",
+        /// It is no failure at all: there was nothing to do, and what follows is skipped.
+        Skipped = "skipped",
     }
 }
 
@@ -85,6 +87,9 @@ impl TaskError {
         lost => Lost,
         /// Somebody cancelled it.
         cancelled => Cancelled,
+        /// There is nothing to do: `return Err(TaskError::skip("no rows"))` ends the task as skipped, and nobody is
+        /// told.
+        skip => Skipped,
     }
 
     /// Too much was asked for; the other side may have said when to come back.
@@ -189,9 +194,9 @@ pub trait OrFail<T>: Sized {
     }
 }
 
-impl<T, E: Error> OrFail<T> for Result<T, E> {
+impl<T, E: Into<Box<dyn Error + Send + Sync>>> OrFail<T> for Result<T, E> {
     fn or_fail(self, kind: ErrorKind, doing: impl fmt::Display) -> TaskResult<T> {
-        self.map_err(|error| TaskError::of(kind, &error).context(doing))
+        self.map_err(|error| TaskError::of(kind, &*error.into()).context(doing))
     }
 }
 

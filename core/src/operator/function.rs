@@ -7,12 +7,22 @@ use serde::{Deserialize, Serialize};
 
 use super::{TaskContext, TaskError, TaskResult};
 
-/// A function that is a task. `#[task]` implements it.
+/// What `#[task]` makes of a function's name: something that gives the task's type.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a task function",
+    message = "`{Self}` is no task",
     label = "not marked with #[task]",
     note = "put `#[task]` above the function; operators are added with `dag.add`"
 )]
+pub trait MarkedAsTask {
+    /// The task.
+    type Task: TaskFn;
+}
+
+impl<G: FnOnce() -> T, T: TaskFn> MarkedAsTask for G {
+    type Task = T;
+}
+
+/// A function that is a task. `#[task]` implements it.
 pub trait TaskFn: Send + Sync + 'static {
     /// The name under which it is stored: its module path and name, unless the author gave another.
     const NAME: &'static str;

@@ -14,13 +14,13 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use context::{Connection, Host, Interval, Level, RunFacts, Secret, TaskContext};
 pub use error::{ErrorKind, OrFail, TaskError};
-pub use function::{Choice, Choose, Returned, Sense, TaskFn};
+pub use function::{Choice, Choose, MarkedAsTask, Returned, Sense, TaskFn};
 pub use key::{LaunchKey, LaunchPoint};
 pub use registry::{AnyTask, IntoTask, Local, Made, Registry, RegistryError, Remote};
 
@@ -31,8 +31,11 @@ pub type TaskResult<T = ()> = Result<T, TaskError>;
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// How an attempt ended, or why it is not over. Silence is not success.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+///
+/// An `Err` beside it says that the attempt could not find out or could not do it: whether a remote job runs is then
+/// open, and the next attempt looks for it under the same key. [`Outcome::Failed`] says that the job itself has ended
+/// badly: only then is another one launched, under a new key.
+#[derive(Debug, Clone, PartialEq)]
 pub enum Outcome<T = Value> {
     /// It is done.
     Done(T),
@@ -41,12 +44,13 @@ pub enum Outcome<T = Value> {
         /// Why, for people.
         why: String,
     },
+    /// The remote job that it launched has ended badly.
+    Failed(TaskError),
     /// It waits for something outside; no slot is held. After the wait it is resumed with the handle.
     Deferred {
         /// What it needs to go on, possibly on another worker.
         handle: Value,
         /// How long to wait before looking again.
-        #[serde(with = "crate::span::as_text")]
         wait: Duration,
         /// What it waits for, for people.
         why: String,
@@ -59,6 +63,7 @@ impl<T> Outcome<T> {
         match self {
             Self::Done(output) => Outcome::Done(change(output)),
             Self::Skipped { why } => Outcome::Skipped { why },
+            Self::Failed(error) => Outcome::Failed(error),
             Self::Deferred { handle, wait, why } => Outcome::Deferred { handle, wait, why },
         }
     }
@@ -73,6 +78,9 @@ impl<T> Outcome<T> {
 pub trait Operator: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// The name under which it is stored. Renaming it orphans the runs that are in flight.
     const NAME: &'static str;
+
+    /// Whether it blocks its thread, and so gets one of its own.
+    const BLOCKING: bool = false;
 
     /// What it returns to the tasks after it.
     type Output: Serialize + DeserializeOwned + Send + 'static;
@@ -100,6 +108,17 @@ pub trait Operator: Serialize + DeserializeOwned + Send + Sync + 'static {
             Self::NAME
         ))))
     }
+
+    /// Releases what it holds outside, if it holds anything: with its handle if it was deferred, without one if the
+    /// worker died before it could say. What is released already is no error.
+    fn cancel(
+        &self,
+        ctx: &TaskContext,
+        handle: Option<Value>,
+    ) -> impl Future<Output = TaskResult<()>> + Send {
+        let _ = (ctx, handle);
+        std::future::ready(Ok(()))
+    }
 }
 
 /// How a remote job stands.
@@ -114,6 +133,8 @@ pub enum Poll<T> {
     },
     /// It ended well.
     Done(T),
+    /// It ended badly. Another try is another job, under a new key.
+    Failed(TaskError),
 }
 
 /// A job that another system runs: looked for, submitted, polled, cancelled.
@@ -151,7 +172,8 @@ pub trait RemoteJob: Serialize + DeserializeOwned + Send + Sync + 'static {
         key: &LaunchKey,
     ) -> impl Future<Output = TaskResult<Self::Handle>> + Send;
 
-    /// Looks how it stands. A job that failed is an error; [`ErrorKind::Lost`] if it vanished.
+    /// Looks how it stands. An error says that it could not be seen, and changes nothing: the job is looked at again. A
+    /// job that vanished is [`Poll::Failed`] with [`ErrorKind::Lost`].
     fn poll(
         &self,
         ctx: &TaskContext,

@@ -10,7 +10,8 @@ use serde_json::Value;
 
 use super::function::{Choose, Sense, TaskFn};
 use super::{
-    BoxFuture, Operator, Outcome, Poll, RemoteJob, RunFacts, TaskContext, TaskError, TaskResult,
+    BoxFuture, ErrorKind, Operator, Outcome, Poll, RemoteJob, RunFacts, TaskContext, TaskError,
+    TaskResult,
 };
 use crate::spec::{Input, TaskKind, TaskSpec, Touches};
 use crate::text::{self, FillError};
@@ -27,8 +28,13 @@ pub trait AnyTask: Send + Sync {
         handle: Value,
     ) -> BoxFuture<'a, TaskResult<Outcome>>;
 
-    /// Cancels what the handle stands for.
-    fn cancel<'a>(&'a self, ctx: &'a TaskContext, handle: Value) -> BoxFuture<'a, TaskResult<()>>;
+    /// Cancels what the handle stands for. Without a handle, because a worker died before it could report one, what was
+    /// launched is looked for under its key.
+    fn cancel<'a>(
+        &'a self,
+        ctx: &'a TaskContext,
+        handle: Option<Value>,
+    ) -> BoxFuture<'a, TaskResult<()>>;
 }
 
 /// A task and its outputs and arguments, filled in: what an entry of the registry makes a task of.
@@ -107,7 +113,7 @@ impl<O: Operator> IntoTask<Local> for O {
     }
 
     fn enter(registry: &mut Registry) -> Result<(), RegistryError> {
-        registry.enter::<O>((Self::OPERATOR, ""), false, |made| {
+        registry.enter::<O>((Self::OPERATOR, ""), O::BLOCKING, |made| {
             Ok(Box::new(LocalTask::<O>(decode(made.config)?)))
         })
     }
@@ -273,7 +279,7 @@ fn name_of(spec: &TaskSpec) -> (&str, &str) {
 fn unfilled(error: FillError) -> TaskError {
     let error = TaskError::from(error);
     TaskError {
-        kind: super::ErrorKind::Permanent,
+        kind: ErrorKind::Permanent,
         ..error
     }
 }
@@ -308,15 +314,20 @@ fn resolve(input: &Input, values: &text::Values<'_>) -> TaskResult<Value> {
                 .cloned()
                 .ok_or_else(|| missing("list", &path))
         }
-        Input::Output { task, path } => {
+        Input::Output {
+            task,
+            path,
+            optional,
+        } => {
             let output = values
                 .outputs
                 .iter()
                 .find(|(known, _)| task == known.as_str());
-            output
-                .and_then(|(_, value)| text::pick(value, path))
-                .cloned()
-                .ok_or_else(|| missing(&format!("what task `{task}` returned"), path))
+            match output.and_then(|(_, value)| text::pick(value, path)) {
+                Some(value) => Ok(value.clone()),
+                None if *optional && output.is_none() => Ok(Value::Null),
+                None => Err(missing(&format!("what task `{task}` returned"), path)),
+            }
         }
     }
 }
@@ -342,7 +353,7 @@ struct LocalTask<O>(O);
 
 impl<O: Operator> AnyTask for LocalTask<O> {
     fn run<'a>(&'a self, ctx: &'a TaskContext) -> BoxFuture<'a, TaskResult<Outcome>> {
-        Box::pin(async { encoded(self.0.run(ctx).await?) })
+        Box::pin(async { encoded(self.0.run(ctx).await) })
     }
 
     fn resume<'a>(
@@ -350,20 +361,37 @@ impl<O: Operator> AnyTask for LocalTask<O> {
         ctx: &'a TaskContext,
         handle: Value,
     ) -> BoxFuture<'a, TaskResult<Outcome>> {
-        Box::pin(async { encoded(self.0.resume(ctx, handle).await?) })
+        Box::pin(async { encoded(self.0.resume(ctx, handle).await) })
     }
 
-    fn cancel<'a>(&'a self, _: &'a TaskContext, _: Value) -> BoxFuture<'a, TaskResult<()>> {
-        Box::pin(std::future::ready(Ok(())))
+    fn cancel<'a>(
+        &'a self,
+        ctx: &'a TaskContext,
+        handle: Option<Value>,
+    ) -> BoxFuture<'a, TaskResult<()>> {
+        Box::pin(self.0.cancel(ctx, handle))
     }
 }
 
-fn encoded<T: Serialize>(outcome: Outcome<T>) -> TaskResult<Outcome> {
-    Ok(match outcome {
+fn encoded<T: Serialize>(outcome: TaskResult<Outcome<T>>) -> TaskResult<Outcome> {
+    Ok(match skip(outcome)? {
         Outcome::Done(output) => Outcome::Done(encode(output)?),
+        Outcome::Failed(error) => Outcome::Failed(error),
         Outcome::Skipped { why } => Outcome::Skipped { why },
         Outcome::Deferred { handle, wait, why } => Outcome::Deferred { handle, wait, why },
     })
+}
+
+/// A task says that there is nothing to do with `?` as well: that is no failure.
+fn skip<T>(outcome: TaskResult<Outcome<T>>) -> TaskResult<Outcome<T>> {
+    match outcome {
+        Err(TaskError {
+            kind: ErrorKind::Skipped,
+            message,
+            ..
+        }) => Ok(Outcome::Skipped { why: message }),
+        other => other,
+    }
 }
 
 struct RemoteTask<J>(J);
@@ -392,6 +420,7 @@ impl<J: RemoteJob> RemoteTask<J> {
         let job: J::Handle = decode(handle.clone())?;
         Ok(match self.0.poll(ctx, &job).await? {
             Poll::Done(output) => Outcome::Done(encode(output)?),
+            Poll::Failed(error) => Outcome::Failed(error),
             Poll::Running { wait, progress } => Outcome::Deferred {
                 handle,
                 wait,
@@ -414,8 +443,21 @@ impl<J: RemoteJob> AnyTask for RemoteTask<J> {
         Box::pin(self.look(ctx, handle))
     }
 
-    fn cancel<'a>(&'a self, ctx: &'a TaskContext, handle: Value) -> BoxFuture<'a, TaskResult<()>> {
-        Box::pin(async { self.0.cancel(ctx, &decode(handle)?).await })
+    fn cancel<'a>(
+        &'a self,
+        ctx: &'a TaskContext,
+        handle: Option<Value>,
+    ) -> BoxFuture<'a, TaskResult<()>> {
+        Box::pin(async {
+            let job = match handle {
+                Some(handle) => Some(decode(handle)?),
+                None => self.0.look_for(ctx, ctx.launch_key()).await?,
+            };
+            match job {
+                Some(job) => self.0.cancel(ctx, &job).await,
+                None => Ok(()),
+            }
+        })
     }
 }
 
@@ -450,7 +492,8 @@ impl<F: TaskFn> FnTask<F> {
             TaskError::permanent(format!("its arguments do not fit `{}`: {error}", F::NAME))
                 .help("what an upstream task returned, or a param, has another shape than this build expects")
         })?;
-        (self.seen)(F::call(ctx, args).await?, &self.kind)
+        let output = F::call(ctx, args).await;
+        skip(output.and_then(|output| (self.seen)(output, &self.kind)))
     }
 }
 
@@ -463,7 +506,7 @@ impl<F: TaskFn> AnyTask for FnTask<F> {
         Box::pin(self.call(ctx))
     }
 
-    fn cancel<'a>(&'a self, _: &'a TaskContext, _: Value) -> BoxFuture<'a, TaskResult<()>> {
+    fn cancel<'a>(&'a self, _: &'a TaskContext, _: Option<Value>) -> BoxFuture<'a, TaskResult<()>> {
         Box::pin(std::future::ready(Ok(())))
     }
 }

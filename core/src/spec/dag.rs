@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{AlertRule, Mapping, Schedule, TaskSpec, is_default};
 use crate::id::{DagId, GroupId, TaskId};
@@ -18,7 +18,7 @@ pub enum Overlap {
     /// The new run waits.
     #[default]
     Queue,
-    /// The new run is recorded as skipped.
+    /// No run is made for it; the DAG's history says so.
     Skip,
     /// The old run is cancelled.
     CancelOld,
@@ -47,6 +47,9 @@ pub struct Definition {
     /// When it runs.
     #[serde(default, skip_serializing_if = "is_default")]
     pub schedule: Schedule,
+    /// The zone of its dates, where it is not the schedule's.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub zone: Option<chrono_tz::Tz>,
     /// No run covers a time before this.
     #[serde(default, skip_serializing_if = "is_default")]
     pub start: Option<DateTime<Utc>>,
@@ -86,15 +89,39 @@ pub struct Definition {
     #[serde(default, skip_serializing_if = "is_default")]
     pub alerts: Vec<AlertRule>,
     /// Its groups, sorted by name.
-    #[serde(default, skip_serializing_if = "is_default")]
+    #[serde(
+        default,
+        skip_serializing_if = "is_default",
+        deserialize_with = "sorted_groups"
+    )]
     pub groups: Vec<GroupSpec>,
     /// Its tasks, sorted by name: the order in which they were written does not matter.
+    #[serde(deserialize_with = "sorted_tasks")]
     pub tasks: Vec<TaskSpec>,
+}
+
+/// A definition that was edited by hand may have them in any order; looking one up relies on it.
+fn sorted_tasks<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<TaskSpec>, D::Error> {
+    let mut tasks = Vec::<TaskSpec>::deserialize(from)?;
+    tasks.sort_by(|a, b| a.id.cmp(&b.id));
+    Ok(tasks)
+}
+
+fn sorted_groups<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<GroupSpec>, D::Error> {
+    let mut groups = Vec::<GroupSpec>::deserialize(from)?;
+    groups.sort_by(|a, b| a.id.cmp(&b.id));
+    Ok(groups)
 }
 
 impl Definition {
     /// How many runs are active at once when the author says nothing.
     pub const ACTIVE_RUNS_MAX_DEFAULT: u32 = 16;
+
+    /// The time zone of its dates.
+    #[must_use]
+    pub fn zone(&self) -> chrono_tz::Tz {
+        self.zone.unwrap_or_else(|| self.schedule.zone())
+    }
 
     /// The task of this name.
     #[must_use]

@@ -22,6 +22,9 @@ pub enum Input {
         /// The path into its output.
         #[serde(default, skip_serializing_if = "is_default")]
         path: Vec<String>,
+        /// Whether it is null when the task was skipped or failed.
+        #[serde(default, skip_serializing_if = "is_default")]
+        optional: bool,
     },
     /// The run's params, or one of them.
     Params(Vec<String>),

@@ -67,6 +67,7 @@ impl Retry {
     pub const fn every(self, wait: Duration) -> Self {
         Self {
             wait,
+            wait_max: wait,
             backoff: Backoff::Fixed,
             ..self
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
-use chrono::{DateTime, NaiveTime, Utc};
+use chrono::{DateTime, Datelike as _, NaiveDate, NaiveTime, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +22,16 @@ pub enum Kind {
     Interval,
     /// A run belongs to one tick and starts at it.
     Tick,
+}
+
+impl Kind {
+    /// Said only where it is not the default.
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Interval => "",
+            Self::Tick => ", at each tick",
+        }
+    }
 }
 
 /// Recurring points in time.
@@ -103,12 +113,26 @@ impl Schedule {
 impl fmt::Display for Timing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Cron { crons, zone, .. } => {
+            Self::Cron { crons, zone, kind } => {
                 let texts: Vec<String> = crons.iter().map(CronExpr::describe).collect();
-                write!(f, "{}, {zone}", texts.join("; "))
+                write!(f, "{}, {zone}{}", texts.join("; "), kind.words())
             }
-            Self::Every { period, .. } => write!(f, "every {}", span::text(*period)),
-            Self::Dates { at } => write!(f, "on {} given dates", at.len()),
+            Self::Every { period, kind } => {
+                write!(f, "every {}{}", span::text(*period), kind.words())
+            }
+            Self::Dates { at } => {
+                let first: Vec<String> = at
+                    .iter()
+                    .take(3)
+                    .map(|at| at.format("%Y-%m-%d %H:%M").to_string())
+                    .collect();
+                let more = if at.len() > 3 {
+                    format!(" and {} more dates", at.len() - 3)
+                } else {
+                    String::new()
+                };
+                write!(f, "on {}{more}", first.join(", "))
+            }
         }
     }
 }
@@ -146,12 +170,20 @@ pub enum ScheduleError {
     /// A date that does not exist.
     #[error("`{0}` is no date; write it like 2025-01-31 or 2025-01-31T06:00:00Z")]
     Date(String),
+    /// A date outside the years that schedules know.
+    #[error("`{0}` lies outside the years 1970 to 2100")]
+    Year(String),
     /// A fixed distance of nothing.
     #[error("a period must be at least one second")]
     Period,
     /// No expression, no date.
     #[error("the schedule is empty and would never fire")]
     Empty,
+    /// Something that is no timetable stands where one is needed.
+    #[error(
+        "`.or(…)` takes a timetable such as `Cron::daily()`; assets are joined with `AssetExpr::any`"
+    )]
+    NoTimetable,
 }
 
 /// Reads the name of a time zone.
@@ -296,14 +328,20 @@ impl At {
 /// # Errors
 /// Shows how dates are written.
 pub fn parse_date(text: &str, zone: Tz) -> Result<DateTime<Utc>, ScheduleError> {
-    if let Ok(at) = DateTime::parse_from_rfc3339(text) {
-        return Ok(at.with_timezone(&Utc));
+    let at = match DateTime::parse_from_rfc3339(text) {
+        Ok(at) => at.with_timezone(&Utc),
+        Err(_) => {
+            let date: NaiveDate = text
+                .parse()
+                .map_err(|_| ScheduleError::Date(text.to_owned()))?;
+            crate::timetable::resolve(zone, date.and_time(NaiveTime::MIN))
+        }
+    };
+    if (1969..=2100).contains(&at.year()) {
+        Ok(at)
+    } else {
+        Err(ScheduleError::Year(text.to_owned()))
     }
-    let date = chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d")
-        .ok()
-        .and_then(|date| date.and_hms_opt(0, 0, 0));
-    date.map(|midnight| crate::timetable::resolve(zone, midnight))
-        .ok_or_else(|| ScheduleError::Date(text.to_owned()))
 }
 
 impl IntoSchedule for Schedule {
@@ -375,7 +413,7 @@ impl<T: IntoSchedule> IntoSchedule for (AssetExpr, T) {
     fn into_schedule(self) -> Result<Schedule, ScheduleError> {
         match self.1.into_schedule()? {
             Schedule::Timed(timing) => Ok(Schedule::AssetsOrTimed(self.0, timing)),
-            _ => Err(ScheduleError::Empty),
+            _ => Err(ScheduleError::NoTimetable),
         }
     }
 }

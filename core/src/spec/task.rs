@@ -253,15 +253,6 @@ impl Touches {
         self.outlets.push(asset);
         self
     }
-
-    pub(crate) fn join(&mut self, other: Self) {
-        self.connections.extend(other.connections);
-        self.writes.extend(other.writes);
-        self.inlets.extend(other.inlets);
-        self.outlets.extend(other.outlets);
-        self.connections.sort_unstable();
-        self.connections.dedup();
-    }
 }
 
 /// One task as data. Everything here matters to a run and goes into the DAG's version; what only people read is in

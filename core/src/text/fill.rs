@@ -122,6 +122,10 @@ fn put(out: &mut String, placeholder: &Placeholder, values: &Values<'_>) -> Resu
         Placeholder::IntervalEnd(Some(format)) => {
             write!(out, "{}", end.with_timezone(&values.zone).format(format))
         }
+        Placeholder::IntervalStartUtc(None) => write!(out, "{}", rfc3339(start, Tz::UTC)),
+        Placeholder::IntervalEndUtc(None) => write!(out, "{}", rfc3339(end, Tz::UTC)),
+        Placeholder::IntervalStartUtc(Some(format)) => write!(out, "{}", start.format(format)),
+        Placeholder::IntervalEndUtc(Some(format)) => write!(out, "{}", end.format(format)),
         Placeholder::RunId => out.write_str(values.run_id),
         Placeholder::RunType => out.write_str(values.run_type),
         Placeholder::DagId => out.write_str(values.dag_id),

@@ -38,6 +38,8 @@ impl Due {
 /// Which times a DAG's runs may cover.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Window {
+    /// Where fixed distances are counted from: the DAG's own start, also in a backfill with bounds of its own.
+    pub anchor: Option<DateTime<Utc>>,
     /// Nothing before this.
     pub start: Option<DateTime<Utc>>,
     /// Nothing after this.
@@ -51,6 +53,7 @@ impl Definition {
     #[must_use]
     pub const fn window(&self) -> Window {
         Window {
+            anchor: self.start,
             start: self.start,
             end: self.end,
             catchup: self.catchup,
@@ -105,7 +108,7 @@ impl Timing {
     }
 
     fn next_due(&self, window: &Window, last: Option<Due>, now: DateTime<Utc>) -> Option<Due> {
-        let anchor = window.start.unwrap_or(DateTime::UNIX_EPOCH);
+        let anchor = window.anchor.unwrap_or(DateTime::UNIX_EPOCH);
         let due = match self.kind() {
             Kind::Interval => self.next_interval(window, anchor, last, now)?,
             Kind::Tick => self.next_tick(window, anchor, last, now)?,
@@ -122,13 +125,13 @@ impl Timing {
     ) -> Option<Due> {
         let newest = || {
             let end = self.last_at_or_before(anchor, now)?;
-            self.last_at_or_before(anchor, end - TimeDelta::nanoseconds(1))
+            self.last_at_or_before(anchor, before(end))
         };
         let first = window
             .start
-            .and_then(|start| self.next_after(anchor, start - TimeDelta::nanoseconds(1)));
+            .and_then(|start| self.next_after(anchor, before(start)));
         let follows = last.map(|last| last.end);
-        let start = match (window.catchup, follows.or(first)) {
+        let start = match (window.catchup, follows.max(first)) {
             (true, Some(start)) => start,
             // There is nothing to catch up from: begin with the newest complete interval, or the next one.
             (_, None) => newest().or_else(|| self.next_after(anchor, now))?,
@@ -146,9 +149,10 @@ impl Timing {
     ) -> Option<Due> {
         let first = window
             .start
-            .and_then(|start| self.next_after(anchor, start - TimeDelta::nanoseconds(1)));
+            .and_then(|start| self.next_after(anchor, before(start)));
         let follows = match last {
-            Some(last) => Some(self.next_after(anchor, last.start)?),
+            // A start that was moved beyond the last run counts as well.
+            Some(last) => Some(self.next_after(anchor, last.start)?).max(first),
             None => first,
         };
         if let (true, Some(at)) = (window.catchup, follows) {
@@ -166,6 +170,12 @@ impl Timing {
             (None, newest) => newest.map(Due::tick),
         }
     }
+}
+
+/// The instant just before another; the first of all instants has none.
+fn before(at: DateTime<Utc>) -> DateTime<Utc> {
+    at.checked_sub_signed(TimeDelta::nanoseconds(1))
+        .unwrap_or(at)
 }
 
 /// The tick number `⌊(at − anchor) / period⌋ + further`, never before the anchor.
@@ -201,6 +211,9 @@ impl Schedule {
             Self::Once => Some(Due::tick(window.start.unwrap_or(now))),
             Self::Continuous => {
                 let start = last.map_or_else(|| window.start.unwrap_or(now), |last| last.end);
+                // Starts are unique, also when the clock stands still or goes back.
+                let next = last.map_or(start, |last| last.start + TimeDelta::microseconds(1));
+                let start = start.max(next);
                 let end = now.max(start);
                 window.end.is_none_or(|stop| start <= stop).then_some(Due {
                     start,
@@ -214,16 +227,17 @@ impl Schedule {
         }
     }
 
-    /// What a run by hand covers when nobody says: the last complete interval, or this instant.
+    /// What a run by hand covers when nobody says: the last complete interval, or this instant. A run that assets start
+    /// covers the instant at which they started it.
     #[must_use]
     pub fn manual(&self, window: &Window, now: DateTime<Utc>) -> Due {
-        let anchor = window.start.unwrap_or(DateTime::UNIX_EPOCH);
+        let anchor = window.anchor.unwrap_or(DateTime::UNIX_EPOCH);
         let complete = self
             .timing()
             .filter(|timing| timing.kind() == Kind::Interval)
             .and_then(|timing| {
                 let end = timing.last_at_or_before(anchor, now)?;
-                let start = timing.last_at_or_before(anchor, end - TimeDelta::nanoseconds(1))?;
+                let start = timing.last_at_or_before(anchor, before(end))?;
                 Some(Due {
                     start,
                     end,

@@ -130,8 +130,10 @@ fn a_mapped_group_works_element_by_element_and_is_a_list_outside() {
     });
     let task = valid(&dag);
     assert_eq!(task("page.clean").inputs, [Input::Item(vec![])]);
-    // Every task of the group waits for the list, also one that does not use it.
-    assert_eq!(upstream(&task("page.large")), ["page.clean", "pull"]);
+    // The first tasks of the group wait for the list, the others for theirs.
+    assert_eq!(upstream(&task("page.clean")), ["pull"]);
+    assert_eq!(task("page.clean").upstream[0].kind, EdgeKind::Order);
+    assert_eq!(upstream(&task("page.large")), ["page.clean"]);
     assert_eq!(upstream(&task("total")), ["page.clean"]);
     let definition = &dag.spec().definition;
     assert!(definition.group("page").unwrap().mapping.is_some());
@@ -237,7 +239,8 @@ fn branches_gates_sensors_and_approvals_say_what_they_are() {
             Approval::ask("Load {ds}?")
                 .assigned_to(["ops"])
                 .default_to("reject"),
-        );
+        )
+        .timeout(hours(4));
     });
     let task = valid(&dag);
     let TaskKind::Sensor {
@@ -344,7 +347,10 @@ fn every_setting_reaches_the_data() {
             .wait_for_downstream()
             .outlet(&Asset::new("gs://clean"))
             .inlet(&orders)
-            .writes(Table::named("shop.orders").append(Dedup::partition("{ds}")))
+            .writes(
+                Table::named("shop.orders")
+                    .append(Dedup::partition("{interval_start_utc:%Y%m%d%H}")),
+            )
             .connection("google")
             .doc("# Loads")
             .on_failure(Alert::to("oncall"));
@@ -354,17 +360,102 @@ fn every_setting_reaches_the_data() {
     assert!(task.past.depends_on_past && task.past.wait_for_downstream);
     assert_eq!(
         task.touches.writes[0].mode.to_string(),
-        "append, replacing partition {ds}"
+        "append, replacing partition {interval_start_utc:%Y%m%d%H}"
     );
     assert_eq!(task.concurrency.key_active_max, 1);
     assert_eq!(dag.spec().notes.task("t").unwrap().doc, "# Loads");
     assert_eq!(
         dag.spec().definition.schedule.to_string(),
-        "every hour, UTC, and when all of (bigquery://shop/orders) changed"
+        "every hour, UTC, at each tick, and when all of (bigquery://shop/orders) changed"
     );
     let json = serde_json::to_value(dag.spec()).unwrap();
     assert_eq!(
         serde_json::from_value::<tidemill_core::spec::DagSpec>(json).unwrap(),
         *dag.spec()
     );
+}
+
+#[test]
+fn a_group_ends_where_all_its_edges_say_it_does() {
+    let dag = Dag::build("d", |dag| {
+        let group = dag.group("g", |group| {
+            group.empty("a");
+            group.call("total", total, value(vec![1_u64]));
+            group.call("shown", clean, "{out.g.total}").after("g.a");
+        });
+        dag.empty("next").after(&group);
+        dag.branch("choose", choose, 1_u64)
+            .when(Route::Full, &group)
+            .when(Route::OnlyDelta, ());
+    });
+    let task = valid(&dag);
+    assert_eq!(upstream(&task("next")), ["g.shown"]);
+    let TaskKind::Branch { arms, .. } = task("choose").kind else {
+        panic!("no branch")
+    };
+    let full: Vec<&str> = arms[0].tasks.iter().map(|task| task.as_str()).collect();
+    assert_eq!(full, ["g.a", "g.total"]);
+}
+
+#[test]
+fn the_outer_teardown_waits_for_the_inner_one() {
+    let dag = Dag::build("d", |dag| {
+        let outer = dag.empty("outer").setup();
+        let gone = dag.empty("outer_gone").teardown(&outer);
+        dag.between(&outer, &gone, |dag| {
+            let inner = dag.empty("inner").setup();
+            dag.empty("inner_gone").teardown(&inner);
+        });
+    });
+    assert_eq!(
+        upstream(&valid(&dag)("outer_gone")),
+        ["inner_gone", "outer"]
+    );
+}
+
+#[test]
+fn an_output_that_need_not_be_there_is_an_option() {
+    let dag = Dag::build("d", |dag| {
+        let sum = dag.call("total", total, value(vec![1_u64]));
+        dag.call("maybe", maybe, &sum).rule(TriggerRule::AllDone);
+    });
+    let task = valid(&dag)("maybe");
+    assert!(matches!(
+        &task.inputs[0],
+        Input::Output { optional: true, .. }
+    ));
+}
+
+#[task]
+fn maybe(total: Option<u64>) -> TaskResult<u64> {
+    Ok(total.unwrap_or_default())
+}
+
+#[test]
+fn dates_are_of_the_dags_zone_whichever_was_said_first() {
+    let start = |dag: Dag| dag.spec().definition.start;
+    let first = Dag::build("d", |dag| {
+        dag.start("2025-01-01")
+            .schedule(Cron::daily().tz("Europe/Berlin"));
+        dag.empty("a");
+    });
+    let last = Dag::build("d", |dag| {
+        dag.start("2025-01-01").zone("Europe/Berlin");
+        dag.empty("a");
+    });
+    assert_eq!(start(first), "2024-12-31T23:00:00Z".parse().ok());
+    assert_eq!(start(last), "2024-12-31T23:00:00Z".parse().ok());
+}
+
+#[test]
+fn what_waits_does_not_inherit_the_time_of_work() {
+    let dag = Dag::build("d", |dag| {
+        dag.timeout(minutes(30));
+        dag.sensor("look", look, ());
+        dag.approval("ask", Approval::ask("Sure?"));
+        dag.empty("work");
+    });
+    let task = valid(&dag);
+    let times = ["look", "ask", "work"].map(|id| task(id).timeout);
+    assert_eq!(times, [Some(days(7)), None, Some(minutes(30))]);
 }

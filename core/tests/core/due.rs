@@ -11,6 +11,7 @@ fn at(text: &str) -> DateTime<Utc> {
 
 fn window(start: &str, catchup: bool) -> Window {
     Window {
+        anchor: (!start.is_empty()).then(|| at(start)),
         start: (!start.is_empty()).then(|| at(start)),
         end: None,
         catchup,
@@ -180,6 +181,11 @@ fn once_runs_once_and_continuous_again_and_again() {
     assert_eq!(first.run_after, at("2025-01-01T00:00:00Z"));
     assert_eq!(once.next_due(&Window::default(), Some(first), now), None);
     let continuous = schedule("@continuous");
+    let first = Due {
+        start: first.start,
+        end: at("2025-01-02T00:00:00Z"),
+        ..first
+    };
     let next = continuous
         .next_due(&Window::default(), Some(first), now)
         .unwrap();
@@ -222,4 +228,53 @@ fn several_crons_are_joined_in_order() {
             "02 05:00..02 05:00"
         ]
     );
+}
+
+#[test]
+fn a_start_that_was_moved_later_bounds_the_next_run() {
+    let day = |n| at(&format!("2025-02-0{n}T00:00:00Z"));
+    let last = Due {
+        start: day(1),
+        end: day(2),
+        run_after: day(2),
+    };
+    for kind in [schedule(Cron::daily()), schedule(Cron::daily().ticks())] {
+        for catchup in [true, false] {
+            let window = window("2025-06-01T00:00:00Z", catchup);
+            let next = kind
+                .next_due(&window, Some(last), at("2025-03-01T00:00:00Z"))
+                .expect("a run");
+            assert_eq!(next.start, at("2025-06-01T00:00:00Z"), "catch-up {catchup}");
+        }
+    }
+}
+
+#[test]
+fn a_backfill_keeps_the_ticks_of_the_dag() {
+    let every = schedule(Every::minutes(25));
+    let window = Window {
+        start: Some(at("2025-01-05T00:00:00Z")),
+        ..window("2025-01-01T00:10:00Z", true)
+    };
+    let first = every
+        .next_due(&window, None, at("2025-02-01T00:00:00Z"))
+        .expect("a run");
+    assert_eq!(
+        (first.start - at("2025-01-01T00:10:00Z")).num_minutes() % 25,
+        0
+    );
+}
+
+#[test]
+fn continuous_runs_never_share_a_start() {
+    let continuous = schedule("@continuous");
+    let now = at("2025-01-05T00:00:00Z");
+    let mut last = None;
+    for _ in 0..3 {
+        let due = continuous
+            .next_due(&Window::default(), last, now)
+            .expect("a run");
+        assert!(last.is_none_or(|last: Due| last.start < due.start));
+        last = Some(due);
+    }
 }

@@ -9,6 +9,7 @@ mod compile_fail;
 mod cron_language;
 mod cron_properties;
 mod cron_timetable;
+mod data_checks;
 mod due;
 mod hostile;
 mod params;

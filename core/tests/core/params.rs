@@ -61,13 +61,13 @@ fn everything_that_is_wrong_is_said_at_once() {
         [
             "there is no param `page_sise`; did you mean `page_size`?",
             "param `page_size` is 0, the least is 1",
-            "param `share` is half, it must be a number",
-            "param `region` is asia, it must be one of eu, north_america",
-            "param `day` is 31.01.2025, it must be a date like 2025-01-31",
+            "param `share` is \"half\", it must be a number",
+            "param `region` is \"asia\", it must be one of \"eu\", \"north_america\"",
+            "param `day` is \"31.01.2025\", it must be a date like 2025-01-31",
             "param `shards[1]` is 300, the most is 255",
-            "param `shards[2]` is x, it must be a whole number",
+            "param `shards[2]` is \"x\", it must be a whole number",
             "there is no param `place.key`",
-            "param `place.bucket` does not match the pattern gs://[a-z]+",
+            "param `place.bucket` is \"s3://x\", which does not match the pattern gs://[a-z]+",
             "param `name` has no default, so it must be given",
         ]
     );
@@ -105,4 +105,38 @@ fn the_schema_says_the_same() {
         json!("^(?:gs://[a-z]+)$")
     );
     assert_eq!(schema["required"], json!(["name"]));
+}
+
+#[test]
+fn defaults_inside_an_object_are_filled_in_too() {
+    for place in [json!({}), json!({ "bucket": "gs://b" })] {
+        assert!(given(json!({ "name": "x", "place": place })).is_ok());
+    }
+}
+
+#[params]
+struct Tight {
+    #[param(default = 1, min = -5, max = 10_000_000_000_u64)]
+    small: u32,
+    #[param(default = 0)]
+    large: i64,
+    #[param(default = vec!["eu".to_owned()], one_of = ["eu", "us"], length_max = 2)]
+    markets: Vec<String>,
+}
+
+#[test]
+fn limits_narrow_a_type_and_reach_the_elements_of_a_list() {
+    let wrong = |value: Value| complete(&Tight::specs(), &value).is_err();
+    assert!(wrong(json!({ "small": -1 })) && wrong(json!({ "small": 5_000_000_000_u64 })));
+    assert!(wrong(json!({ "large": 9_223_372_036_854_775_808_u64 })));
+    assert!(
+        wrong(json!({ "markets": ["asia"] })) && wrong(json!({ "markets": ["eu", "us", "eu"] }))
+    );
+    assert!(!wrong(
+        json!({ "markets": ["us", "eu"], "large": i64::MIN })
+    ));
+    assert!(
+        given(json!({ "name": "x", "day": "2025-1-5" })).is_err(),
+        "a date has one way to be written"
+    );
 }
