@@ -52,6 +52,9 @@ impl RemoteJob for Spark {
         let mut jobs = cloud.jobs.lock().unwrap_or_else(PoisonError::into_inner);
         let job = jobs.iter_mut().find(|(key, _)| key == handle);
         let (_, left) = job.or_fail(ErrorKind::Lost, "find the job")?;
+        if self.script.as_str().contains("broken") {
+            return Ok(Poll::Failed(TaskError::data("line 3 is no number")));
+        }
         if *left == 0 {
             return Ok(Poll::Done(self.script.as_str().to_owned()));
         }
@@ -80,6 +83,11 @@ async fn ask(ctx: &TaskContext, bucket: String) -> TaskResult<String> {
 }
 
 #[task]
+fn nothing_to_do() -> TaskResult<u64> {
+    Err(TaskError::skip("no rows today"))
+}
+
+#[task]
 fn fall_over() -> TaskResult {
     panic!("at {}", 3)
 }
@@ -95,6 +103,14 @@ fn dag() -> ValidDag {
             },
         );
         dag.call("ask", ask, "{var.bucket}").connection("crm");
+        dag.add(
+            "broken",
+            Spark {
+                script: "broken.py".into(),
+                polls: 0,
+            },
+        );
+        dag.call("nothing_to_do", nothing_to_do, ());
         dag.call("fall_over", fall_over, ());
     }))
 }
@@ -118,6 +134,37 @@ fn a_remote_job_is_submitted_once_and_polled_on_the_virtual_clock() {
     assert!(again.logged("adopted") && cloud.jobs.lock().unwrap().len() == 1);
     assert!(run(2).result.is_ok());
     assert_eq!(cloud.jobs.lock().unwrap().len(), 2);
+}
+
+#[test]
+fn a_job_that_ended_badly_fails_the_task_with_its_kind() {
+    let dag = dag();
+    let cloud = Arc::new(FakeCloud::default());
+    let ran = TaskRun::of(&dag, "broken")
+        .service(Arc::clone(&cloud))
+        .run();
+    assert_eq!(
+        (ran.error().kind, ran.error().message.as_str()),
+        (ErrorKind::Data, "line 3 is no number")
+    );
+}
+
+#[test]
+fn a_task_can_say_that_there_is_nothing_to_do() {
+    let dag = dag();
+    let ran = TaskRun::of(&dag, "nothing_to_do").run();
+    assert_eq!(
+        ran.result,
+        Ok(Outcome::Skipped {
+            why: "no rows today".to_owned()
+        })
+    );
+}
+
+#[test]
+#[should_panic(expected = "`ask` does not come after `spark`")]
+fn an_output_that_the_task_never_sees_fails_the_test() {
+    let _ = TaskRun::of(&dag(), "ask").output_of("spark", 1);
 }
 
 #[test]

@@ -133,3 +133,57 @@ fn a_file_that_is_no_snapshot_says_so() {
     assert!(matches!(wrong("[]"), SnapshotError::Malformed(_)));
     assert!(matches!(wrong(""), SnapshotError::Malformed(_)));
 }
+
+#[test]
+fn what_does_not_change_results_is_no_reason_to_run_history_again() {
+    let dag = |retries, pool: &str, size: u32| {
+        let dag = Dag::build("d", |dag| {
+            dag.retry(Retry::times(retries))
+                .pool(pool)
+                .on_failure(Alert::to("oncall"));
+            let first = dag.call("first", work, ());
+            dag.empty("gate").after(&first);
+            dag.map_group("g", vec![1_u64, 2], |group, _: In<u64>| {
+                group.call("inner", work, ())
+            })
+            .out
+            .at_most(size);
+        });
+        assert_eq!(dag.problems(), []);
+        dag.spec().clone()
+    };
+    let reruns = |before: DagSpec, after: DagSpec| -> Vec<String> {
+        let plan = plan(&[before], &[after]);
+        plan.changed[0]
+            .reruns
+            .iter()
+            .map(ToString::to_string)
+            .collect()
+    };
+    assert_eq!(reruns(dag(1, "a", 5), dag(2, "b", 5)), [""; 0]);
+    assert_eq!(reruns(dag(1, "a", 5), dag(1, "a", 6)), ["g.inner"]);
+}
+
+#[test]
+fn a_change_far_inside_a_long_text_is_shown() {
+    let dag = |end: &str| {
+        let sql = format!("SELECT {} FROM t WHERE {end}", "column, ".repeat(40));
+        Dag::build("d", |dag| dag.call("query", take, sql))
+            .spec()
+            .clone()
+    };
+    let plan = plan(&[dag("a = 1")], &[dag("a = 2")]);
+    let Some(TaskChange::Changed(fields)) = plan.changed[0].tasks.values().next() else {
+        panic!("{plan:#?}")
+    };
+    let shown = fields[0].to_string();
+    assert!(
+        shown.contains("a = 1 → ") && shown.ends_with("a = 2"),
+        "{shown}"
+    );
+}
+
+#[task]
+fn take(sql: String) -> TaskResult<u64> {
+    Ok(sql.len() as u64)
+}
