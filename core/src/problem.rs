@@ -27,6 +27,8 @@ word_enum! {
         UnknownConnection = "unknown_connection",
         /// A variable that the project does not declare.
         UnknownVariable = "unknown_variable",
+        /// An asset that is waited for and that no task of the project changes.
+        UnknownAsset = "unknown_asset",
         /// An alert route that the project does not declare.
         UnknownRoute = "unknown_route",
         /// A placeholder that is not on the list, or malformed.

@@ -25,6 +25,8 @@ pub struct Resources {
     pub variables: BTreeSet<String>,
     /// Alert routes.
     pub routes: BTreeSet<String>,
+    /// Assets that others change: another project, or a system that reports them.
+    pub assets: BTreeSet<String>,
 }
 
 impl Default for Resources {
@@ -35,6 +37,7 @@ impl Default for Resources {
             connections: BTreeMap::new(),
             variables: BTreeSet::new(),
             routes: BTreeSet::new(),
+            assets: BTreeSet::new(),
         }
     }
 }
@@ -120,6 +123,12 @@ impl Dags {
         self
     }
 
+    /// Declares an asset that DAGs may wait for although no task of this project changes it.
+    pub fn outside_asset(mut self, uri: impl Into<String>) -> Self {
+        self.resources.assets.insert(uri.into());
+        self
+    }
+
     /// Declares a route that alerts take.
     pub fn alert_route(mut self, name: impl Into<String>) -> Self {
         self.resources.routes.insert(name.into());
@@ -159,7 +168,7 @@ impl Dags {
                 );
             }
         }
-        problems.extend(check::between(&dags));
+        problems.extend(check::between(&dags, &self.resources));
         problems.sort_by(|a, b| {
             (&a.dag, &a.source.as_ref().map(|s| s.line))
                 .cmp(&(&b.dag, &b.source.as_ref().map(|s| s.line)))

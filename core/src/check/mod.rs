@@ -10,6 +10,7 @@ mod settings;
 mod texts;
 mod writes;
 
+pub use project::{Needs, needs};
 pub(crate) use project::{against_project, between, differences};
 pub(crate) use texts::each_task_text;
 

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::author::{Dag, Resources};
 use crate::diff;
+use crate::id::TaskId;
 use crate::id::nearest;
 use crate::problem::{Problem, Rule};
-use crate::spec::{DEFAULT_POOL, DEFAULT_QUEUE, TaskSpec};
+use crate::spec::{AssetExpr, DEFAULT_POOL, DEFAULT_QUEUE, Definition, Input, TaskSpec};
 use crate::text::{self, Placeholder};
 
 /// Names that nobody declared: most of them are misspelt, and would only show when a task waits for ever.
@@ -120,8 +121,45 @@ fn unknown<'a>(
     Problem::new(rule, format!("there is no {what} `{name}`"), help)
 }
 
+/// What has to be fetched before a task can be made ready: see [`crate::operator::Registry::make`].
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Needs {
+    /// Variables of the deployment.
+    pub variables: BTreeSet<String>,
+    /// Upstream tasks whose outputs it takes.
+    pub outputs: BTreeSet<TaskId>,
+}
+
+/// What a task of this definition needs.
+#[must_use]
+pub fn needs(definition: &Definition, task: &TaskSpec) -> Needs {
+    let mut needs = Needs {
+        variables: variables(task),
+        outputs: BTreeSet::new(),
+    };
+    for input in &task.inputs {
+        if let Input::Output { task, .. } = input {
+            needs.outputs.insert(task.clone());
+        }
+    }
+    super::each_task_text(task, &mut |text| {
+        if !text.contains("{out.") {
+            return;
+        }
+        for placeholder in text::placeholders(text).unwrap_or_default() {
+            let Placeholder::Out(path) = placeholder else {
+                continue;
+            };
+            let known = text::split_output(&path, |name| definition.position(name).is_some());
+            let from = known.and_then(|(name, _)| definition.task(&name));
+            needs.outputs.extend(from.map(|from| from.id.clone()));
+        }
+    });
+    needs
+}
+
 /// The variables that a task's texts use.
-pub(crate) fn variables(task: &TaskSpec) -> BTreeSet<String> {
+fn variables(task: &TaskSpec) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     super::each_task_text(task, &mut |text| {
         // Most texts use no variable: reading them again would cost more than all other checks here.
@@ -140,8 +178,8 @@ pub(crate) fn variables(task: &TaskSpec) -> BTreeSet<String> {
     names
 }
 
-/// DAGs of one name.
-pub(crate) fn between(dags: &[Dag]) -> Vec<Problem> {
+/// DAGs of one name, and assets that are waited for in vain.
+pub(crate) fn between(dags: &[Dag], resources: &Resources) -> Vec<Problem> {
     let mut first: BTreeMap<&str, &Dag> = BTreeMap::new();
     let mut problems = Vec::new();
     for dag in dags {
@@ -164,6 +202,45 @@ pub(crate) fn between(dags: &[Dag]) -> Vec<Problem> {
             problems.push(problem.located(dag.spec()));
         } else {
             first.insert(id, dag);
+        }
+    }
+    problems.extend(unknown_assets(dags, resources));
+    problems
+}
+
+/// A DAG that waits for an asset that nobody changes never runs, and nothing ever says so.
+fn unknown_assets(dags: &[Dag], resources: &Resources) -> Vec<Problem> {
+    let tasks = dags.iter().flat_map(|dag| &dag.spec().definition.tasks);
+    let mut made: BTreeSet<String> = tasks
+        .flat_map(|task| &task.touches.outlets)
+        .map(|asset| asset.uri().to_owned())
+        .collect();
+    made.extend(resources.assets.iter().cloned());
+    let mut problems = Vec::new();
+    for dag in dags {
+        let awaited = dag
+            .spec()
+            .definition
+            .schedule
+            .assets()
+            .map(AssetExpr::assets)
+            .unwrap_or_default();
+        for asset in awaited
+            .into_iter()
+            .filter(|asset| !made.contains(asset.uri()))
+        {
+            let declare = format!(
+                "let a task change it: `.outlet(&asset)`; if others do: `Dags::new().outside_asset(\"{}\")`",
+                asset.uri()
+            );
+            let problem = unknown(
+                Rule::UnknownAsset,
+                "task that changes the asset",
+                asset.uri(),
+                &made,
+                declare,
+            );
+            problems.push(problem.located(dag.spec()));
         }
     }
     problems

@@ -38,12 +38,12 @@ fn choose_some() -> TaskResult<Vec<Way>> {
     Ok(vec![Way::Right])
 }
 
-fn problems<R>(write: impl FnOnce(&DagBuilder) -> R) -> Vec<Problem> {
+pub(crate) fn problems<R>(write: impl FnOnce(&DagBuilder) -> R) -> Vec<Problem> {
     Dag::build("d", write).problems().to_vec()
 }
 
 #[track_caller]
-fn only<R>(rule: Rule, says: &str, helps: &str, write: impl FnOnce(&DagBuilder) -> R) {
+pub(crate) fn only<R>(rule: Rule, says: &str, helps: &str, write: impl FnOnce(&DagBuilder) -> R) {
     let found = problems(write);
     let [problem] = found.as_slice() else {
         panic!("expected one problem, found {found:#?}")

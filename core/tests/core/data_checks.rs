@@ -1,9 +1,10 @@
 //! Checks of data: outputs that need not be there, writes that wipe each other out, texts in Airflow's braces.
 
-use tidemill_core::author::DagBuilder;
 use tidemill_core::prelude::*;
 use tidemill_core::{Problem, Rule};
 use tidemill_macros::{Choice, task};
+
+use crate::checks::{only, problems};
 
 #[task]
 fn work() -> TaskResult<u64> {
@@ -31,20 +32,6 @@ fn choose() -> TaskResult<Way> {
     Ok(Way::Left)
 }
 
-fn problems<R>(write: impl FnOnce(&DagBuilder) -> R) -> Vec<Problem> {
-    Dag::build("d", write).problems().to_vec()
-}
-
-#[track_caller]
-fn only<R>(rule: Rule, says: &str, write: impl FnOnce(&DagBuilder) -> R) {
-    let found = problems(write);
-    let [problem] = found.as_slice() else {
-        panic!("expected one problem, found {found:#?}")
-    };
-    assert_eq!(problem.rule, rule, "{problem}");
-    assert!(problem.message.contains(says), "{problem}");
-}
-
 #[test]
 fn a_join_cannot_take_what_both_ways_return() {
     let found = problems(|dag| {
@@ -64,7 +51,7 @@ fn a_join_cannot_take_what_both_ways_return() {
 
 #[test]
 fn a_task_behind_a_branch_belongs_to_a_way() {
-    only(Rule::Branch, "no way leads to it", |dag| {
+    only(Rule::Branch, "no way leads to it", "", |dag| {
         let left = dag.call("left", work, ());
         let branch = dag
             .branch("choose", choose, ())
@@ -155,7 +142,7 @@ fn instances_that_wipe_each_other_out_are_found() {
 #[test]
 fn a_merge_by_nothing_is_refused() {
     let none: [&str; 0] = [];
-    only(Rule::Setting, "no column", |dag| {
+    only(Rule::Setting, "no column", "", |dag| {
         dag.empty("a")
             .writes(Table::named("t").append(Dedup::key(none)))
     });
@@ -163,10 +150,10 @@ fn a_merge_by_nothing_is_refused() {
 
 #[test]
 fn jinja_is_told_from_literal_braces() {
-    only(Rule::Placeholder, "how Jinja writes it", |dag| {
+    only(Rule::Placeholder, "how Jinja writes it", "", |dag| {
         dag.call("take", take, "x {{ ds }}")
     });
-    only(Rule::Placeholder, "how Jinja writes it", |dag| {
+    only(Rule::Placeholder, "how Jinja writes it", "", |dag| {
         dag.call("take", take, "{{ data_interval_start }}")
     });
     assert_eq!(
@@ -177,18 +164,75 @@ fn jinja_is_told_from_literal_braces() {
 
 #[test]
 fn a_date_format_that_cannot_be_written_is_refused() {
-    only(Rule::Placeholder, "`%#z` is not a date format", |dag| {
+    only(Rule::Placeholder, "`%#z` is not a date format", "", |dag| {
         dag.call("take", take, "{interval_start:%#z}")
     });
 }
 
 #[test]
 fn impossible_times_are_problems_and_never_panics() {
-    only(Rule::Schedule, "outside the years", |dag| {
+    only(Rule::Schedule, "outside the years", "", |dag| {
         dag.start("-262143-01-01");
         dag.empty("a");
     });
-    only(Rule::Setting, "hundred years", |dag| {
+    only(Rule::Setting, "hundred years", "", |dag| {
         dag.empty("a").timeout(std::time::Duration::MAX)
     });
+}
+
+#[test]
+fn an_asset_that_nobody_changes_is_found() {
+    let waits = |uri: &'static str| {
+        move || {
+            Dag::build("waits", |dag| {
+                dag.schedule(&Asset::new(uri));
+                dag.empty("a");
+            })
+        }
+    };
+    let makes = || {
+        Dag::build("makes", |dag| {
+            dag.empty("a").outlet(&Asset::new("bigquery://shop/orders"))
+        })
+    };
+    let found = Dags::new()
+        .dag(makes)
+        .dag(waits("bigquery://shop/ordres"))
+        .validate()
+        .problems;
+    let [problem] = found.as_slice() else {
+        panic!("{found:#?}")
+    };
+    assert_eq!(problem.rule, Rule::UnknownAsset);
+    assert_eq!(problem.help, "did you mean `bigquery://shop/orders`?");
+    let fine = Dags::new()
+        .dag(makes)
+        .dag(waits("bigquery://shop/orders"))
+        .validate()
+        .problems;
+    assert_eq!(fine, []);
+    let outside = Dags::new()
+        .outside_asset("gs://theirs")
+        .dag(waits("gs://theirs"))
+        .validate()
+        .problems;
+    assert_eq!(outside, []);
+}
+
+#[test]
+fn what_a_task_needs_is_known_before_it_runs() {
+    let dag = Dag::build("d", |dag| {
+        let first = dag.call("first", work, ());
+        dag.call("second", work, ());
+        dag.call("join", join, (&first, 1_u64));
+        dag.call("take", take, "{var.bucket}/{out.second}");
+    });
+    let definition = &dag.spec().definition;
+    let needs =
+        |id: &str| tidemill_core::check::needs(definition, definition.task(id).expect("a task"));
+    assert!(needs("take").variables.contains("bucket") && needs("take").outputs.contains("second"));
+    assert!(
+        needs("join").outputs.contains("first")
+            && needs("first") == tidemill_core::check::Needs::default()
+    );
 }
