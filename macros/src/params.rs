@@ -1,7 +1,7 @@
 //! `#[params]`: from a struct to what can be given to a run.
 
-use proc_macro2::TokenStream;
-use quote::quote;
+use proc_macro2::{Ident, TokenStream, TokenTree};
+use quote::{ToTokens as _, quote};
 use syn::{Error, Expr, Field, Fields, ItemStruct, Result, parse2};
 
 use crate::doc;
@@ -26,6 +26,12 @@ pub(crate) fn expand(attributes: &TokenStream, item: TokenStream) -> Result<Toke
             "params are a struct with named fields: each is a param",
         ));
     };
+    for field in &fields.named {
+        if mentions(field.ty.to_token_stream(), &item.ident) {
+            let message = "params cannot hold themselves: their form would have no end";
+            return Err(Error::new_spanned(&field.ty, message));
+        }
+    }
     let specs = fields.named.iter().map(spec).collect::<Result<Vec<_>>>()?;
     for field in &mut fields.named {
         field
@@ -50,6 +56,15 @@ pub(crate) fn expand(attributes: &TokenStream, item: TokenStream) -> Result<Toke
                 ::tidemill::__private::ParamKind::Object(<Self as ::tidemill::__private::Params>::specs())
             }
         }
+    })
+}
+
+/// Whether a type is made of the struct itself, however deep.
+fn mentions(tokens: TokenStream, ident: &Ident) -> bool {
+    tokens.into_iter().any(|token| match token {
+        TokenTree::Ident(found) => found == *ident || found == "Self",
+        TokenTree::Group(group) => mentions(group.stream(), ident),
+        _ => false,
     })
 }
 
