@@ -149,6 +149,18 @@ fn rect_tag(class: &str, rect: &Rect, radius: f64) -> String {
     )
 }
 
+/// The cards behind the first one of something mapped.
+fn draw_stack(out: &mut String, rect: &Rect, radius: f64) {
+    for lift in [6.0, 3.0] {
+        let card = Rect {
+            x: rect.x + lift,
+            y: rect.y - lift,
+            ..*rect
+        };
+        out.push_str(&rect_tag("", &card, radius));
+    }
+}
+
 fn draw_group(out: &mut String, group: &Group, rect: &Rect) {
     let _ = write!(
         out,
@@ -157,17 +169,7 @@ fn draw_group(out: &mut String, group: &Group, rect: &Rect) {
         xml(&group.id)
     );
     if group.mapped {
-        for lift in [6.0, 3.0] {
-            out.push_str(&rect_tag(
-                "",
-                &Rect {
-                    x: rect.x + lift,
-                    y: rect.y - lift,
-                    ..*rect
-                },
-                10.0,
-            ));
-        }
+        draw_stack(out, rect, 10.0);
     }
     out.push_str(&rect_tag("", rect, 10.0));
     let (x, y) = (number(rect.x + 14.0), number(rect.y + 19.0));
@@ -198,17 +200,7 @@ fn draw_node(out: &mut String, node: &Node, rect: &Rect, count: usize) {
     }
     let _ = write!(out, "<title>{tip}</title>");
     if node.mapped || count > 1 {
-        for lift in [6.0, 3.0] {
-            out.push_str(&rect_tag(
-                "",
-                &Rect {
-                    x: rect.x + lift,
-                    y: rect.y - lift,
-                    ..*rect
-                },
-                6.0,
-            ));
-        }
+        draw_stack(out, rect, 6.0);
     }
     out.push_str(&rect_tag("", rect, 6.0));
     let tile = Rect {

@@ -20,6 +20,9 @@ use crate::problem::{Problem, Rule};
 use crate::span::minutes;
 use crate::spec::{BranchArm, Input, Mapping, Over, Retry, Source, TaskKind, TaskNotes, TaskSpec};
 
+/// The ways out of a branch that a task chooses between.
+type WayOf<T> = <<<T as MarkedAsTask>::Task as TaskFn>::Output as Choose>::Choice;
+
 /// A DAG or a group that tasks are added to.
 #[derive(Debug)]
 pub struct Scope {
@@ -65,17 +68,22 @@ impl Scope {
 
     /// Adds a function that looks whether something is there, again and again until it is.
     #[track_caller]
-    pub fn sensor<F, T>(&self, name: &str, _: fn() -> F, inputs: impl Inputs<F::Args>) -> Sensor<T>
+    pub fn sensor<T, O>(
+        &self,
+        name: &str,
+        _: T,
+        inputs: impl Inputs<<T::Task as TaskFn>::Args>,
+    ) -> Sensor<O>
     where
-        F: TaskFn<Output = Sense<T>>,
-        T: Serialize + Send + 'static,
+        T: MarkedAsTask<Task: TaskFn<Output = Sense<O>>>,
+        O: Serialize + Send + 'static,
     {
         let kind = TaskKind::Sensor {
             every: minutes(1),
             skip_on_timeout: false,
         };
-        let task = self.function::<F>("sensor", name, inputs.into_args(), kind);
-        self.enter(&task, Registry::enter_sensor::<F, T>);
+        let task = self.function::<T::Task>("sensor", name, inputs.into_args(), kind);
+        self.enter(&task, Registry::enter_sensor::<T::Task, O>);
         Sensor {
             task,
             of: PhantomData,
@@ -84,13 +92,13 @@ impl Scope {
 
     /// Adds a function that chooses which of its downstream tasks run: `.when(Route::Full, &full_load)`.
     #[track_caller]
-    pub fn branch<F: TaskFn<Output: Choose>>(
+    pub fn branch<T: MarkedAsTask<Task: TaskFn<Output: Choose>>>(
         &self,
         name: &str,
-        _: fn() -> F,
-        inputs: impl Inputs<F::Args>,
-    ) -> Branch<<F::Output as Choose>::Choice> {
-        let labels = <<F::Output as Choose>::Choice as Choice>::LABELS;
+        _: T,
+        inputs: impl Inputs<<T::Task as TaskFn>::Args>,
+    ) -> Branch<WayOf<T>> {
+        let labels = <WayOf<T> as Choice>::LABELS;
         let arms = labels
             .iter()
             .map(|label| BranchArm {
@@ -100,10 +108,10 @@ impl Scope {
             .collect();
         let kind = TaskKind::Branch {
             arms,
-            exclusive: <F::Output as Choose>::EXCLUSIVE,
+            exclusive: <<T::Task as TaskFn>::Output as Choose>::EXCLUSIVE,
         };
-        let task = self.function::<F>("branch", name, inputs.into_args(), kind);
-        self.enter(&task, Registry::enter_branch::<F>);
+        let task = self.function::<T::Task>("branch", name, inputs.into_args(), kind);
+        self.enter(&task, Registry::enter_branch::<T::Task>);
         Branch {
             task,
             of: PhantomData,
@@ -112,15 +120,15 @@ impl Scope {
 
     /// Adds a function that lets the rest of the DAG run, or skips it.
     #[track_caller]
-    pub fn short_circuit<F: TaskFn<Output = bool>>(
+    pub fn short_circuit<T: MarkedAsTask<Task: TaskFn<Output = bool>>>(
         &self,
         name: &str,
-        _: fn() -> F,
-        inputs: impl Inputs<F::Args>,
+        _: T,
+        inputs: impl Inputs<<T::Task as TaskFn>::Args>,
     ) -> Gate {
         let kind = TaskKind::ShortCircuit { everything: true };
-        let task = self.function::<F>("short_circuit", name, inputs.into_args(), kind);
-        self.enter(&task, Registry::enter_function::<F>);
+        let task = self.function::<T::Task>("short_circuit", name, inputs.into_args(), kind);
+        self.enter(&task, Registry::enter_function::<T::Task>);
         Gate {
             task,
             of: PhantomData,

@@ -58,7 +58,8 @@ impl<T> Gate<T> {
     }
 }
 
-/// A task that waits until something is there. It holds no slot while it waits.
+/// A task that waits until something is there. It holds no slot while it waits. Its `.timeout(…)` is the longest it waits
+/// in all, seven days if nothing is said; the DAG's own timeout is not meant for it.
 #[derive(Debug, Clone)]
 pub struct Sensor<T> {
     pub(super) task: TaskRef,

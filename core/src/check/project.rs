@@ -142,20 +142,36 @@ pub fn needs(definition: &Definition, task: &TaskSpec) -> Needs {
             needs.outputs.insert(task.clone());
         }
     }
+    needs
+        .outputs
+        .extend(text_outputs(definition, task).cloned());
+    needs
+}
+
+/// The tasks whose outputs a task's texts use.
+pub(super) fn text_outputs<'a>(
+    definition: &'a Definition,
+    task: &TaskSpec,
+) -> impl Iterator<Item = &'a TaskId> + use<'a> {
+    let mut paths = Vec::new();
     super::each_task_text(task, &mut |text| {
-        if !text.contains("{out.") {
-            return;
-        }
-        for placeholder in text::placeholders(text).unwrap_or_default() {
-            let Placeholder::Out(path) = placeholder else {
-                continue;
-            };
-            let known = text::split_output(&path, |name| definition.position(name).is_some());
-            let from = known.and_then(|(name, _)| definition.task(&name));
-            needs.outputs.extend(from.map(|from| from.id.clone()));
+        // Most texts use no output, and reading them again is not free.
+        if text.contains("{out.") {
+            let placeholders = text::placeholders(text).unwrap_or_default();
+            paths.extend(
+                placeholders
+                    .into_iter()
+                    .filter_map(|placeholder| match placeholder {
+                        Placeholder::Out(path) => Some(path),
+                        _ => None,
+                    }),
+            );
         }
     });
-    needs
+    paths.into_iter().filter_map(|path| {
+        let (name, _) = text::split_output(&path, |name| definition.position(name).is_some())?;
+        definition.task(&name).map(|task| &task.id)
+    })
 }
 
 /// The variables that a task's texts use.

@@ -3,7 +3,9 @@
 
 use std::collections::BTreeSet;
 
+use super::project::text_outputs;
 use crate::graph::Graph;
+use crate::id::TaskId;
 use crate::problem::{Problem, Rule};
 use crate::spec::{BranchArm, Definition, Input, Over, Role, TaskKind, TaskSpec};
 use crate::state::TriggerRule;
@@ -133,7 +135,11 @@ fn missing_outputs(
             Over::Output { task, .. } => Some(task),
             _ => None,
         });
-    for from in taken.chain(lists) {
+    let from: BTreeSet<&TaskId> = taken
+        .chain(lists)
+        .chain(text_outputs(definition, task))
+        .collect();
+    for from in from {
         let Some(at) = definition.position(from.as_str()) else {
             continue;
         };

@@ -8,7 +8,7 @@ use tidemill_core::{Problem, Rule};
 use tidemill_macros::{Choice, params, task};
 
 #[task]
-fn work() -> TaskResult<u64> {
+pub(crate) fn work() -> TaskResult<u64> {
     Ok(1)
 }
 
@@ -18,18 +18,18 @@ fn words() -> TaskResult<Vec<String>> {
 }
 
 #[task]
-fn take(word: String) -> TaskResult<u64> {
+pub(crate) fn take(word: String) -> TaskResult<u64> {
     Ok(word.len() as u64)
 }
 
 #[derive(Choice)]
-enum Way {
+pub(crate) enum Way {
     Left,
     Right,
 }
 
 #[task]
-fn choose() -> TaskResult<Way> {
+pub(crate) fn choose() -> TaskResult<Way> {
     Ok(Way::Left)
 }
 

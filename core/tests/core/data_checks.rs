@@ -2,34 +2,13 @@
 
 use tidemill_core::prelude::*;
 use tidemill_core::{Problem, Rule};
-use tidemill_macros::{Choice, task};
+use tidemill_macros::task;
 
-use crate::checks::{only, problems};
-
-#[task]
-fn work() -> TaskResult<u64> {
-    Ok(1)
-}
-
-#[task]
-fn take(word: String) -> TaskResult<u64> {
-    Ok(word.len() as u64)
-}
+use crate::checks::{Way, choose, only, problems, take, work};
 
 #[task]
 fn join(left: u64, right: u64) -> TaskResult<u64> {
     Ok(left + right)
-}
-
-#[derive(Choice)]
-enum Way {
-    Left,
-    Right,
-}
-
-#[task]
-fn choose() -> TaskResult<Way> {
-    Ok(Way::Left)
 }
 
 #[test]
@@ -47,6 +26,16 @@ fn a_join_cannot_take_what_both_ways_return() {
         [Rule::MissingOutput; 2]
     );
     assert!(found[0].help.contains("Option"));
+}
+
+#[test]
+fn a_text_cannot_take_an_output_that_need_not_be_there() {
+    only(Rule::MissingOutput, "`first`", "Option", |dag| {
+        let first = dag.call("first", work, ());
+        dag.call("take", take, "{out.first}")
+            .after(&first)
+            .rule(TriggerRule::AllDone);
+    });
 }
 
 #[test]
