@@ -112,7 +112,13 @@ impl Writer {
     }
 
     fn head(&self, out: &mut String, sign: char, dag: &DagDiff, what: &str) {
-        let tasks = count(dag.tasks.len(), "task") + if sign == '~' { " changed" } else { "" };
+        let tasks = count(dag.tasks.len(), "task");
+        // Of a DAG that stays, the number is of the tasks that do not.
+        let what = match (sign, dag.tasks.len()) {
+            ('~', 0) => what.to_owned(),
+            ('~', _) => format!("{tasks} {what}"),
+            _ => format!("{what}, {tasks}"),
+        };
         let line = match self.style {
             Some(style) => {
                 let name = match sign {
@@ -120,9 +126,9 @@ impl Writer {
                     '-' => style.red(format_args!("- {}", dag.dag)),
                     _ => style.yellow(format_args!("~ {}", dag.dag)),
                 };
-                format!("{name} ({what}, {tasks})")
+                format!("{name} ({what})")
             }
-            None => format!("### `{}` ({what}, {tasks})", dag.dag),
+            None => format!("### `{}` ({what})", dag.dag),
         };
         let _ = writeln!(out, "{line}\n");
     }

@@ -175,7 +175,7 @@ fn plan_compares_with_a_snapshot_as_text_markdown_and_json() {
 
 - report (gone; runs in flight and history stay, 1 task)
 
-~ orders (changed, 3 tasks changed)
+~ orders (3 tasks changed)
 
     schedule: every day at 03:15, Europe/Berlin → every day at 04:00, Europe/Berlin
     task done added
