@@ -11,11 +11,13 @@ pub mod id;
 pub mod operator;
 pub mod params;
 pub mod problem;
+pub mod protocol;
 pub mod snapshot;
 pub mod span;
 pub mod spec;
 pub mod state;
 pub mod text;
+pub mod time;
 pub mod timetable;
 pub mod version;
 

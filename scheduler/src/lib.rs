@@ -1,0 +1,3 @@
+//! Decides what runs: the engine, and the process around it.
+
+pub mod engine;

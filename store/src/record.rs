@@ -1,0 +1,20 @@
+//! The rows, as the engine writes them and reads them back. A row says how things stand, not what happened: writing the
+//! newest row of an instance is enough, however often it changed since the last commit.
+
+mod changes;
+mod head;
+mod history;
+mod people;
+mod run;
+
+pub use changes::{Changes, Highest, Recovered};
+pub use head::RunHead;
+pub use history::{AssetEventRow, AttemptEnd, AttemptRow, LoadRow, OutboxRow, OutputRow};
+pub use people::{
+    AuditRow, BackfillDateRow, BackfillRow, BackfillState, DateState, PoolRow, Reprocess,
+    SkippedTickRow,
+};
+pub use run::{
+    CleanupRow, DagRow, RunRow, Said, TaskDetailRow, TaskNameRow, TaskRow, Touch, VersionRow,
+    WaitingAssetRow,
+};
