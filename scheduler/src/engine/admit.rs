@@ -20,15 +20,15 @@ use super::world::World;
 impl World {
     /// Lets an instance wait for room.
     pub(super) fn enqueue(&mut self, run: &mut Run, at: At) {
-        if run.paused {
-            run.held.push(at);
-            return;
-        }
         if run
             .slot(at)
             .is_none_or(|slot| slot.flags.has(Flags::STOPPING))
         {
             // The attempt that is being stopped comes back here when it is.
+            return;
+        }
+        if run.paused {
+            run.held.push(at);
             return;
         }
         let lane = match self.lane_of(run, at) {

@@ -78,7 +78,8 @@ impl World {
         if slot.state != TaskState::Queued {
             return;
         }
-        slot.started_at = Moment::from(now);
+        // Another leader's clock may be behind: nothing ends before it began.
+        slot.started_at = Moment::from(now).max(slot.queued_at);
         slot.requeues = 0;
         self.enter(run, at, TaskState::Running);
         self.start_clock(run, at);
@@ -394,6 +395,8 @@ impl World {
         let worker = slot.worker.take();
         let state = slot.state;
         let deadline = slot.deadline.get();
+        // By another leader's clock it may have begun later than it is now.
+        let began = slot.started_at.max(slot.queued_at);
         self.changes.attempts.push(AttemptRow {
             id: slot.attempt,
             of,
@@ -403,7 +406,7 @@ impl World {
             worker: worker.and_then(|worker| self.workers.name(worker.get())),
             queued_at: slot.queued_at.get().unwrap_or(now),
             started_at: slot.started_at.get(),
-            ended_at: now,
+            ended_at: began.get().map_or(now, |began| now.max(began)),
             error_kind: cause.kind,
             message: cause.message,
             help: cause.help,

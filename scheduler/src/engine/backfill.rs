@@ -281,8 +281,6 @@ impl Engine {
         if let Some(run) = self.runs.get_mut(&no) {
             run.kind = RunType::Backfill;
             run.backfill = Some(id);
-            // The backfill may say otherwise.
-            run.previous = None;
             if let Some(params) = params {
                 run.params = params;
             }

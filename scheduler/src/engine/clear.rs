@@ -325,10 +325,13 @@ impl World {
         run.state = RunState::Queued;
         run.ended_at = None;
         run.ending = None;
+        // Another run may have come before it since.
+        run.previous = None;
         if let Some(backfill) = run.backfill.and_then(|id| self.backfills.get_mut(&id)) {
             backfill.open.insert(run.no);
         }
         self.queue_run(run);
+        self.watch_lateness(run);
     }
 
     fn clear_one(&mut self, run: &mut Run, at: At, touch: &Touch) -> Option<TaskChange> {

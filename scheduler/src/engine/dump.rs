@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::machine::Engine;
+use super::plan::Many;
 use super::run::{At, Run};
 use super::slot::{Flags, Slot};
 use super::world::{Timer, World};
@@ -47,17 +48,17 @@ impl Engine {
             writeln!(out, "cleanup {:?}", world.cleanup_row(cleanup))?;
         }
         writeln!(out, "unwatched {:?}", world.unwatched)?;
+        let mut lines = BTreeSet::new();
         for (_, worker) in world.workers.iter() {
-            if worker.holds.is_empty() && worker.stops.is_empty() {
-                continue;
+            let holds: BTreeSet<_> = worker.holds.iter().collect();
+            if !holds.is_empty() || !worker.stops.is_empty() {
+                lines.insert(format!(
+                    "worker {} holds {holds:?} stops {:?}",
+                    worker.name, worker.stops
+                ));
             }
-            writeln!(
-                out,
-                "worker {} holds {:?} stops {:?}",
-                worker.name, worker.holds, worker.stops
-            )?;
         }
-        Ok(())
+        lines.iter().try_for_each(|line| writeln!(out, "{line}"))
     }
 
     /// The tasks that wait in lanes, each with what it waits for.
@@ -74,6 +75,11 @@ impl Engine {
             let waits =
                 |slot: &Slot| slot.state == TaskState::Scheduled && slot.ticket == waiting.ticket;
             if run.is_active() && run.slot(at).is_some_and(waits) {
+                if run.paused {
+                    // It may still wait in its lane, to be held when its turn comes.
+                    lines.insert(format!("held {} {at:?}", run.no));
+                    continue;
+                }
                 let pool = &self.world.pools[key.pool as usize].name;
                 lines.insert(format!(
                     "waits {} {at:?} for {} of {pool} in {} behind {} gates, {:?}",
@@ -84,6 +90,18 @@ impl Engine {
                     waiting.order,
                 ));
             }
+        }
+        for run in self.runs.values().filter(|run| run.is_active()) {
+            let waits = |at: &&At| {
+                run.slot(**at)
+                    .is_some_and(|slot| slot.state == TaskState::Scheduled)
+            };
+            lines.extend(
+                run.held
+                    .iter()
+                    .filter(waits)
+                    .map(|at| format!("held {} {at:?}", run.no)),
+            );
         }
         lines.iter().try_for_each(|line| writeln!(out, "{line}"))
     }
@@ -149,16 +167,6 @@ impl World {
         gates.retain(|(_, used)| *used > 0);
         gates.sort_unstable();
         writeln!(out, " task gates {gates:?}")?;
-        let held: BTreeSet<At> = run
-            .held
-            .iter()
-            .copied()
-            .filter(|at| {
-                run.slot(*at)
-                    .is_some_and(|slot| slot.state == TaskState::Scheduled)
-            })
-            .collect();
-        writeln!(out, " held {held:?}")?;
         let mut lists: Vec<_> = run.lists.keys().copied().collect();
         lists.sort_unstable();
         writeln!(out, " lists {lists:?}")?;
@@ -190,15 +198,15 @@ impl World {
         let row = run.task_row(at, |worker| self.workers.name(worker));
         let flags = (slot.flags.has(Flags::STOPPING), slot.flags.has(Flags::CUT));
         writeln!(out, " {row:?}")?;
-        writeln!(
-            out,
-            "  {:?} of {} waits {} {flags:?}",
-            slot.counts, slot.total, slot.waits
-        )?;
-        match run.detail_row(at) {
-            Some(detail) => writeln!(out, "  {detail:?}"),
-            None => Ok(()),
+        // Those of a task with a list of its own go by what the task as a whole has seen.
+        if at.index < 0 || run.plan.task(at.pos).many != Many::Own {
+            writeln!(out, "  {:?} of {}", slot.counts, slot.total)?;
         }
+        writeln!(out, "  waits {} {flags:?}", slot.waits)?;
+        let detail = run.detail_row(at).map(|row| format!("{row:?}"));
+        // An empty one is as good as none: it may hold nothing but the number of a key.
+        let detail = detail.filter(|_| slot.detail().is_some_and(|detail| !detail.is_empty()));
+        detail.map_or(Ok(()), |detail| writeln!(out, "  {detail}"))
     }
 
     fn dump_dags(&self, out: &mut String) -> std::fmt::Result {

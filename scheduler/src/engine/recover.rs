@@ -423,7 +423,8 @@ impl World {
         if !live {
             return None;
         }
-        if let Some(deadline) = deadline {
+        // That of a sensor's earlier attempts counts on once it is begun.
+        if let Some(deadline) = deadline.filter(|_| state != TaskState::Queued) {
             self.timer(deadline, Timer::Attempt(run.no, at));
         }
         if run.plan.task(at.pos).instant {
@@ -452,16 +453,21 @@ impl World {
         Some(worker)
     }
 
-    /// Rings when a run, or one of its tasks, is late.
+    /// Rings when a run, or one of its tasks, is late. What was in time and was cleared after that is not late.
     pub(super) fn watch_lateness(&mut self, run: &Run) {
         let definition = run.plan.definition();
-        if let Some(deadline) = definition.deadline {
+        let since = run.touched.as_ref().map(|touch| touch.at);
+        let due_at = run.due_at;
+        let until = |deadline| {
+            Some(due_at.after(deadline)).filter(|until| since.is_none_or(|since| *until > since))
+        };
+        if let Some(until) = definition.deadline.and_then(until) {
             // What was late before this engine was there is decided once more; the outbox knows its key.
-            self.timer(run.due_at.after(deadline), Timer::RunLate(run.no));
+            self.timer(until, Timer::RunLate(run.no));
         }
         for (task, pos) in definition.tasks.iter().zip(0..) {
-            if let Some(deadline) = task.deadline {
-                self.timer(run.due_at.after(deadline), Timer::TaskLate(run.no, pos));
+            if let Some(until) = task.deadline.and_then(until) {
+                self.timer(until, Timer::TaskLate(run.no, pos));
             }
         }
     }

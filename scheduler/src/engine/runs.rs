@@ -188,7 +188,7 @@ impl World {
         self.run_is_off(run);
         run.state = state;
         run.ending = None;
-        run.ended_at = Some(self.now);
+        run.ended_at = run.started_at.max(Some(self.now));
         run.edits += 1;
         run.held.clear();
         self.dirty_run(run);

@@ -90,6 +90,17 @@ pub(super) struct Detail {
     pub(super) key: Option<u32>,
 }
 
+impl Detail {
+    /// Whether there is nothing in it that is written down.
+    pub(super) fn is_empty(&self) -> bool {
+        let written = Self {
+            key: None,
+            ..self.clone()
+        };
+        written == Self::default()
+    }
+}
+
 /// One task instance in memory. What the fields mean is said at the store's `TaskRow`.
 #[derive(Debug, Clone)]
 pub(super) struct Slot {

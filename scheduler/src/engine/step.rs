@@ -7,7 +7,7 @@ use tidemill_core::spec::TaskKind;
 use tidemill_core::state::{RunState, TaskState};
 use tidemill_store::record::Said;
 
-use super::plan::{Many, Plan, Pos};
+use super::plan::{Expands, Many, Plan, Pos};
 use super::rules::{Counts, Seen, Verdict, verdict};
 use super::run::{At, Run};
 use super::slot::Flags;
@@ -104,22 +104,29 @@ impl World {
             }
         }
         for teardown in &task.torn_down_by {
-            let change = i32::from(was_over) - i32::from(is_over);
-            let hand_in_hand = at.index >= 0 && plan.hand_in_hand(at.pos, *teardown);
-            let change = if hand_in_hand {
-                i32::from(from.is_final()) - i32::from(to.is_final())
+            if at.index >= 0 && plan.hand_in_hand(at.pos, *teardown) {
+                let change = i32::from(from.is_final()) - i32::from(to.is_final());
+                let teardown = At {
+                    pos: *teardown,
+                    index: at.index,
+                };
+                if let Some(slot) = run.slot_mut(teardown) {
+                    slot.waits = slot.waits.saturating_add_signed(change);
+                }
+                self.queue.push_back(teardown);
             } else {
-                change
-            };
-            let index = if hand_in_hand { at.index } else { -1 };
-            let teardown = At {
-                pos: *teardown,
-                index,
-            };
-            if let Some(slot) = run.slot_mut(teardown) {
-                slot.waits = slot.waits.saturating_add_signed(change);
+                run.rewait(*teardown, i32::from(was_over) - i32::from(is_over));
+                self.look_at_all(run, *teardown);
             }
-            self.queue.push_back(teardown);
+        }
+        for group in task.listed_by.iter().filter_map(|by| match by {
+            Expands::Group(group) => Some(*group),
+            Expands::Task(_) => None,
+        }) {
+            // Not every task of a group comes after what the group is mapped over.
+            for member in &plan.groups[group as usize].members {
+                self.look_at_all(run, *member);
+            }
         }
         if to.is_final() {
             for inside in &task.set_up {
@@ -340,6 +347,18 @@ impl World {
 }
 
 impl Run {
+    /// A teardown waits for more, or fewer, tasks that are not directly before it, and so does each of its instances.
+    fn rewait(&mut self, teardown: Pos, change: i32) {
+        let whole = self.slots.get_mut(teardown as usize);
+        let block = self.blocks.get_mut(&teardown).filter(|block| !block.folded);
+        for slot in whole
+            .into_iter()
+            .chain(block.into_iter().flat_map(|block| &mut block.slots))
+        {
+            slot.waits = slot.waits.saturating_add_signed(change);
+        }
+    }
+
     /// Marks everything behind a short circuit that closed, whatever its rules say; teardowns are left out.
     /// One instance of many decides about its own line only: what comes after all of them goes by its rule.
     fn cut_after(&mut self, from: At) -> Vec<Pos> {

@@ -306,6 +306,11 @@ impl Engine {
         let name = run.plan.spec(at.pos).id.clone();
         self.fresh(of.run, Some((name.as_str(), at.index)), asking.seen)?;
         let run = self.at_hand(of.run)?;
+        if run.is_summary(at) {
+            return Err(Refusal::invalid(format!(
+                "`{name}` is many: name the instance whose attempt is to end"
+            )));
+        }
         let from = run.slot(at).map_or(TaskState::None, |slot| slot.state);
         if from.is_final() || from == TaskState::None {
             return Err(Refusal::invalid(format!(

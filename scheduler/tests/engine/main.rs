@@ -1,0 +1,21 @@
+//! The engine from outside.
+
+mod acceptance;
+mod acceptance_attempts;
+mod acceptance_dates;
+mod attempts;
+mod backfills;
+mod branches;
+mod commands;
+mod drafts;
+mod gates;
+mod kit;
+mod mapping;
+mod mirror;
+mod play;
+mod properties;
+mod rules;
+mod schedules;
+mod setups;
+mod versions;
+mod workers;
