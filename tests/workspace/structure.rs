@@ -117,6 +117,14 @@ fn the_core_uses_no_crate_that_does_io() {
     }
 }
 
+#[test]
+fn only_the_store_knows_a_database() {
+    for (name, package) in &packages() {
+        let knows = dependencies(package).iter().any(|name| name == "sqlx");
+        assert_eq!(knows, name == "tidemill-store", "{name}");
+    }
+}
+
 /// Code that talks to the outside. Clippy forbids the clock and the environment; these are the rest.
 const NOT_IN_CORE_CODE: [&str; 9] = [
     "std::fs",
@@ -131,10 +139,11 @@ const NOT_IN_CORE_CODE: [&str; 9] = [
 ];
 
 #[test]
-fn the_core_and_the_drawings_do_no_io() {
+fn the_core_the_drawings_and_the_engine_do_no_io() {
     for (file, text) in [
         sources(&root().join("core/src")),
         sources(&root().join("draw/src")),
+        sources(&root().join("scheduler/src/engine")),
     ]
     .concat()
     {
@@ -150,7 +159,14 @@ fn the_core_and_the_drawings_do_no_io() {
 
 #[test]
 fn the_environment_is_only_read_by_the_command_line() {
-    for folder in ["core/src", "macros/src", "draw/src", "dags/src"] {
+    for folder in [
+        "core/src",
+        "macros/src",
+        "draw/src",
+        "store/src",
+        "scheduler/src",
+        "dags/src",
+    ] {
         for (file, text) in sources(&root().join(folder)) {
             let shipped = text.split("#[cfg(test)]").next().unwrap_or_default();
             assert!(
@@ -164,7 +180,16 @@ fn the_environment_is_only_read_by_the_command_line() {
 
 #[test]
 fn files_stay_short_enough_to_read() {
-    for folder in ["core", "macros", "draw", "cli", "dags", "tests"] {
+    for folder in [
+        "core",
+        "macros",
+        "draw",
+        "store",
+        "scheduler",
+        "cli",
+        "dags",
+        "tests",
+    ] {
         for (file, text) in sources(&root().join(folder)) {
             let lines = text.lines().count();
             assert!(

@@ -1,7 +1,7 @@
 //! A DAG version as the engine walks on it: positions instead of names, edges both ways, everything that can be worked
 //! out once worked out once. All runs of a version share it.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tidemill_core::graph::Graph;
@@ -113,7 +113,7 @@ pub(super) struct Plan {
     pub(super) leaves: Vec<Pos>,
     /// The positions of tasks by their number.
     by_no: Vec<Option<Pos>>,
-    arms: HashMap<Pos, Vec<Arm>>,
+    arms: BTreeMap<Pos, Vec<Arm>>,
     /// The instances of a new run.
     pub(super) template: Vec<Slot>,
     /// Whether any task looks at earlier runs.
@@ -283,7 +283,7 @@ fn steered_by(definition: &Definition, up: &[usize]) -> Box<[Pos]> {
 /// The mapped groups, and how each task becomes many.
 fn mapped(definition: &Definition) -> Result<(Vec<MappedGroup>, Vec<Many>), String> {
     let mut groups: Vec<MappedGroup> = Vec::new();
-    let mut numbers: HashMap<&str, u32> = HashMap::new();
+    let mut numbers: BTreeMap<&str, u32> = BTreeMap::new();
     let mut many = Vec::with_capacity(definition.tasks.len());
     let mut members: Vec<Vec<usize>> = Vec::new();
     for (at, task) in definition.tasks.iter().enumerate() {
@@ -317,8 +317,8 @@ fn mapped(definition: &Definition) -> Result<(Vec<MappedGroup>, Vec<Many>), Stri
 }
 
 /// What is expanded by the output of each task.
-fn listed_by(definition: &Definition, groups: &[MappedGroup]) -> HashMap<usize, Vec<Expands>> {
-    let mut by: HashMap<usize, Vec<Expands>> = HashMap::new();
+fn listed_by(definition: &Definition, groups: &[MappedGroup]) -> BTreeMap<usize, Vec<Expands>> {
+    let mut by: BTreeMap<usize, Vec<Expands>> = BTreeMap::new();
     let tasks = definition.tasks.iter().zip(0..);
     let tasks = tasks.filter_map(|(task, at)| Some((task.mapping.as_ref()?, Expands::Task(at))));
     let groups = groups.iter().zip(0..);
@@ -335,8 +335,8 @@ fn listed_by(definition: &Definition, groups: &[MappedGroup]) -> HashMap<usize, 
     by
 }
 
-fn arms(definition: &Definition, graph: &Graph) -> HashMap<Pos, Vec<Arm>> {
-    let mut all = HashMap::new();
+fn arms(definition: &Definition, graph: &Graph) -> BTreeMap<Pos, Vec<Arm>> {
+    let mut all = BTreeMap::new();
     for (task, at) in definition.tasks.iter().zip(0..) {
         let TaskKind::Branch { arms, .. } = &task.kind else {
             continue;

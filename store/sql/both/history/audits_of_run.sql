@@ -1,0 +1,7 @@
+-- The audit log of a run, as audits_all.
+SELECT
+    id, done_at, actor, action, target, dag, run_id, details
+FROM audit
+WHERE run_id = $3 AND id < $1
+ORDER BY id DESC
+LIMIT $2

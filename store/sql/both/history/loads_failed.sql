@@ -1,0 +1,13 @@
+-- Loads that failed, as loads_all: there is an index of only these.
+SELECT
+    attempt, nth, run_id, task_no, map_index, dag, started_at, ended_at, sources, files, bytes_read, rows_read,
+    destination, "partition", mode, rows_before, rows_loaded, rows_after, rows_rejected, job_id, job_url,
+    slot_ms, bytes_billed, status, error
+FROM load
+WHERE
+    status <> 'success' AND (ended_at, attempt, nth) < ($1, $2, $3) AND ended_at >= $4 AND ended_at < $5
+    AND (CAST($6 AS text) IS NULL OR dag = $6)
+    AND (CAST($7 AS text) IS NULL OR destination = $7)
+    AND (CAST($8 AS text) IS NULL OR status = $8)
+ORDER BY ended_at DESC, attempt DESC, nth DESC
+LIMIT $9

@@ -1,0 +1,13 @@
+-- Runs of all DAGs, the newest first, from a place in the list on.
+SELECT
+    id, dag, name, kind, state, version, interval_start, interval_end, due_at, created_at, started_at,
+    ended_at, params, backfill, paused, priority, pool, ending, quarantine, why, note, edits, touched_by,
+    touched_how, touched_at
+FROM run
+WHERE
+    id < $1 AND interval_start >= $2 AND interval_start < $3
+    AND (CAST($4 AS text) IS NULL OR state = $4)
+    AND (CAST($5 AS text) IS NULL OR kind = $5)
+    AND (CAST($6 AS text) IS NULL OR substr(name, 1, length(CAST($6 AS text))) = $6)
+ORDER BY id DESC
+LIMIT $7

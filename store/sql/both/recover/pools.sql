@@ -1,0 +1,5 @@
+-- All pools.
+SELECT
+    name, slots, holds_deferred, paused, edits, touched_by, touched_how, touched_at
+FROM pool
+ORDER BY name

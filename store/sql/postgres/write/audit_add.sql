@@ -1,0 +1,4 @@
+-- What people did.
+INSERT INTO audit
+SELECT * FROM unnest($1::audit[])
+RETURNING 1

@@ -1,0 +1,4 @@
+-- What attempts loaded.
+INSERT INTO load
+SELECT * FROM unnest($1::load[])
+RETURNING 1

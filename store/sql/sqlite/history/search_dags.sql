@@ -1,0 +1,2 @@
+-- DAGs with this in their name, in small letters.
+SELECT id FROM dag WHERE instr(lower(id), $1) > 0 ORDER BY id LIMIT $2

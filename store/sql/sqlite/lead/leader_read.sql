@@ -1,0 +1,2 @@
+-- Run by the writer, whose turn comes after a commit that is being written.
+SELECT term, batch FROM leader

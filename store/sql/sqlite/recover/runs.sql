@@ -1,0 +1,8 @@
+-- These runs.
+SELECT
+    id, dag, name, kind, state, version, interval_start, interval_end, due_at, created_at, started_at,
+    ended_at, params, backfill, paused, priority, pool, ending, quarantine, why, note, edits, touched_by,
+    touched_how, touched_at
+FROM run
+WHERE id IN (SELECT value FROM jsonb_each($1))
+ORDER BY id

@@ -1,0 +1,3 @@
+-- A step was taken.
+INSERT INTO schema_step (number, name, checksum, applied_at)
+VALUES ($1, $2, $3, CAST(unixepoch('subsec') * 1000000 AS INTEGER))

@@ -1,0 +1,199 @@
+//! Taking old history away, in small steps: whole runs, a few at a time, each step a transaction of its own.
+
+use std::collections::VecDeque;
+
+use tidemill_core::id::DagId;
+use tidemill_core::time::Timestamp;
+
+use crate::bind::Args;
+use crate::db::Step;
+use crate::read::{BadCell, Read, Reader};
+use crate::sql::{self, Sql};
+use crate::{Store, StoreError};
+
+/// What goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CleanOptions {
+    /// What ended before this.
+    pub older_than: Timestamp,
+    /// Of this DAG only. What belongs to no DAG then stays.
+    pub dag: Option<DagId>,
+    /// How many runs go in one step.
+    pub runs_per_step: u32,
+    /// Whether nothing goes, and it is only counted.
+    pub dry_run: bool,
+    /// Whether the monitoring table keeps what its runs have loaded.
+    pub keep_loads: bool,
+    /// Whether the audit log stays.
+    pub keep_audit: bool,
+}
+
+impl CleanOptions {
+    /// Everything before this, a hundred runs a step; the audit log stays.
+    #[must_use]
+    pub const fn before(older_than: Timestamp) -> Self {
+        Self {
+            older_than,
+            dag: None,
+            runs_per_step: 100,
+            dry_run: false,
+            keep_loads: false,
+            keep_audit: true,
+        }
+    }
+}
+
+/// What went in one step, or would go.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Cleaned {
+    /// How many rows of which table.
+    pub rows: Vec<(String, u64)>,
+}
+
+impl Cleaned {
+    /// How many rows of this table.
+    #[must_use]
+    pub fn of(&self, table: &str) -> u64 {
+        let rows = self.rows.iter().filter(|(name, _)| name == table);
+        rows.map(|(_, count)| count).sum()
+    }
+}
+
+/// Statements that delete, and count, what is old without being of a run.
+static OLD: &[(&str, &Sql, &Sql)] = &[
+    ("audit", &sql::CLEAN_OLD_AUDIT, &sql::COUNT_OLD_AUDIT),
+    ("outbox", &sql::CLEAN_OLD_OUTBOX, &sql::COUNT_OLD_OUTBOX),
+    (
+        "asset_event",
+        &sql::CLEAN_OLD_ASSET_EVENT,
+        &sql::COUNT_OLD_ASSET_EVENT,
+    ),
+    (
+        "skipped_tick",
+        &sql::CLEAN_OLD_SKIPPED_TICK,
+        &sql::COUNT_OLD_SKIPPED_TICK,
+    ),
+    (
+        "backfill",
+        &sql::CLEAN_OLD_BACKFILL,
+        &sql::COUNT_OLD_BACKFILL,
+    ),
+];
+
+/// How many rows that are of no run go in one step.
+const OLD_ROWS_PER_STEP: i64 = 5_000;
+
+/// Cleaning that goes on for as long as somebody asks for the next step.
+#[derive(Debug)]
+pub struct Cleaning {
+    store: Store,
+    options: CleanOptions,
+    /// The last run that was looked at; none once all were.
+    run: Option<i64>,
+    old: VecDeque<&'static (&'static str, &'static Sql, &'static Sql)>,
+}
+
+struct Counted(String, u64);
+
+impl Read for Counted {
+    const TABLE: &'static str = "a count";
+
+    fn read(from: &mut Reader<'_>) -> Result<Self, BadCell> {
+        Ok(Self(from.string()?, from.count()?))
+    }
+}
+
+impl Store {
+    /// Begins to clean; [`Cleaning::next`] takes the steps. No run goes that is active, may still hold something outside, or
+    /// is of a backfill that goes on. Safe beside a running engine: a run that somebody clears meanwhile stays.
+    #[must_use]
+    pub fn clean(&self, options: CleanOptions) -> Cleaning {
+        let kept = |table: &str| table == "audit" && options.keep_audit;
+        Cleaning {
+            store: self.clone(),
+            run: Some(i64::MIN),
+            old: OLD.iter().filter(|(table, ..)| !kept(table)).collect(),
+            options,
+        }
+    }
+}
+
+impl Cleaning {
+    /// The next step; none when there is nothing left to go.
+    ///
+    /// # Errors
+    /// If the database cannot be written. What went before stays gone.
+    pub async fn next(&mut self) -> Result<Option<Cleaned>, StoreError> {
+        while let Some(after) = self.run {
+            let picked = self.pick(after).await?;
+            self.run = picked.last().copied();
+            if !picked.is_empty() {
+                return self.runs(picked).await.map(Some);
+            }
+        }
+        while let Some((table, delete, count)) = self.old.front() {
+            let age = Args::NONE
+                .time(self.options.older_than)
+                .text(self.options.dag.as_ref().map(DagId::as_str));
+            let went = if self.options.dry_run {
+                self.old.pop_front();
+                let counted: Option<i64> = self.store.db().row(count, age).await?;
+                u64::try_from(counted.unwrap_or(0)).unwrap_or(0)
+            } else {
+                let step: Step = (delete, age.int(OLD_ROWS_PER_STEP));
+                let went = self.store.db().write(vec![step]).await?;
+                went.into_iter().sum()
+            };
+            if went > 0 {
+                let rows = vec![((*table).to_owned(), went)];
+                return Ok(Some(Cleaned { rows }));
+            }
+            self.old.pop_front();
+        }
+        Ok(None)
+    }
+
+    async fn pick(&self, after: i64) -> Result<Vec<i64>, StoreError> {
+        let options = &self.options;
+        let args = Args::NONE
+            .int(after)
+            .time(options.older_than)
+            .text(options.dag.as_ref().map(DagId::as_str))
+            .int(i64::from(options.runs_per_step.max(1)));
+        self.store.db().rows(&sql::CLEAN_PICK, args).await
+    }
+
+    async fn runs(&self, picked: Vec<i64>) -> Result<Cleaned, StoreError> {
+        let of = Args::NONE.ints(picked);
+        if self.options.dry_run {
+            let counted: Vec<Counted> = self.store.db().rows(&sql::CLEAN_COUNT, of).await?;
+            let kept = |table: &str| table == "load" && self.options.keep_loads;
+            let rows = counted
+                .into_iter()
+                .map(|Counted(table, rows)| (table, rows));
+            return Ok(Cleaned {
+                rows: rows.filter(|(table, _)| !kept(table)).collect(),
+            });
+        }
+        // The runs go first: what belongs to one that stayed stays with it.
+        let run: Step = (&sql::CLEAN_RUN, of.clone().time(self.options.older_than));
+        let mut steps = vec![run];
+        let mut tables = vec!["run"];
+        for (table, delete) in [
+            ("task", &sql::CLEAN_TASK),
+            ("task_detail", &sql::CLEAN_TASK_DETAIL),
+            ("attempt", &sql::CLEAN_ATTEMPT),
+            ("output", &sql::CLEAN_OUTPUT),
+            ("load", &sql::CLEAN_LOAD),
+        ] {
+            if table != "load" || !self.options.keep_loads {
+                steps.push((delete, of.clone()));
+                tables.push(table);
+            }
+        }
+        let went = self.store.db().write(steps).await?;
+        Ok(Cleaned {
+            rows: tables.into_iter().map(str::to_owned).zip(went).collect(),
+        })
+    }
+}

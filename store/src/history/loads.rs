@@ -1,0 +1,52 @@
+//! What was loaded.
+
+use tidemill_core::id::DagId;
+use tidemill_core::protocol::RunNo;
+
+use super::{Cursor, LoadFilter, limit};
+use crate::bind::Args;
+use crate::record::LoadRow;
+use crate::{Store, StoreError, sql};
+
+/// The status of a load that did what it should.
+const WELL: &str = "success";
+
+impl Store {
+    /// A page of loads, the last first.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub async fn loads(
+        &self,
+        of: &LoadFilter,
+        after: Cursor,
+        rows: u32,
+    ) -> Result<Vec<LoadRow>, StoreError> {
+        let statement = match (&of.destination, &of.dag, &of.status) {
+            (Some(_), ..) => &sql::LOADS_INTO,
+            (None, Some(_), _) => &sql::LOADS_OF_DAG,
+            (None, None, Some(status)) if status != WELL => &sql::LOADS_FAILED,
+            (None, None, _) => &sql::LOADS_ALL,
+        };
+        let args = Args::NONE
+            .time(after.at)
+            .int(after.id)
+            .int(i64::from(after.nth))
+            .time(of.ended.start)
+            .time(of.ended.end)
+            .text(of.dag.as_ref().map(DagId::as_str))
+            .text(of.destination.as_deref())
+            .text(of.status.as_deref())
+            .int(limit(rows));
+        self.db().rows(statement, args).await
+    }
+
+    /// What a run loaded.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub async fn loads_of_run(&self, run: RunNo) -> Result<Vec<LoadRow>, StoreError> {
+        let args = Args::NONE.int(run.0);
+        self.db().rows(&sql::LOADS_OF_RUN, args).await
+    }
+}

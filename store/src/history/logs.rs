@@ -1,0 +1,76 @@
+//! Who did what, which assets changed, which ticks made no run.
+
+use std::ops::Range;
+
+use tidemill_core::id::DagId;
+use tidemill_core::protocol::RunNo;
+use tidemill_core::time::Timestamp;
+
+use super::limit;
+use crate::bind::Args;
+use crate::record::{AssetEventRow, AuditRow, SkippedTickRow};
+use crate::{Store, StoreError, sql};
+
+/// What a part of the audit log is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AuditOf {
+    /// Everything.
+    All,
+    /// A DAG, with its runs and tasks.
+    Dag(DagId),
+    /// A run, with its tasks.
+    Run(RunNo),
+}
+
+impl Store {
+    /// A page of the audit log, the last line first, from before line `before` on; `i64::MAX` for the first page.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub async fn audits(
+        &self,
+        of: &AuditOf,
+        before: i64,
+        rows: u32,
+    ) -> Result<Vec<AuditRow>, StoreError> {
+        let page = Args::NONE.int(before).int(limit(rows));
+        let (statement, args) = match of {
+            AuditOf::All => (&sql::AUDITS_ALL, page),
+            AuditOf::Dag(dag) => (&sql::AUDITS_OF_DAG, page.text(dag.as_str())),
+            AuditOf::Run(run) => (&sql::AUDITS_OF_RUN, page.int(run.0)),
+        };
+        self.db().rows(statement, args).await
+    }
+
+    /// A page of the changes of an asset, the last first, from before change `before` on; `i64::MAX` for the first page.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub async fn asset_events(
+        &self,
+        asset: &str,
+        before: i64,
+        rows: u32,
+    ) -> Result<Vec<AssetEventRow>, StoreError> {
+        let args = Args::NONE.key(asset).int(before).int(limit(rows));
+        self.db().rows(&sql::ASSET_EVENTS, args).await
+    }
+
+    /// The ticks of a DAG within that made no run, the last first.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub async fn skipped_ticks(
+        &self,
+        dag: &DagId,
+        within: Range<Timestamp>,
+        rows: u32,
+    ) -> Result<Vec<SkippedTickRow>, StoreError> {
+        let args = Args::NONE
+            .text(dag.as_str())
+            .time(within.start)
+            .time(within.end)
+            .int(limit(rows));
+        self.db().rows(&sql::SKIPPED_TICKS, args).await
+    }
+}

@@ -1,0 +1,21 @@
+//! What pages and the command line read: lists that go on from where the last page of them ended, never from a count.
+
+mod attempts;
+mod filter;
+mod grid;
+mod loads;
+mod logs;
+mod runs;
+
+pub use attempts::{AttemptCursor, TaskPast};
+pub use filter::{Cursor, LoadFilter, RunFilter};
+pub use grid::{Grid, GridCell};
+pub use logs::AuditOf;
+pub use runs::Found;
+
+/// How many rows a page of a list has at most, whatever is asked for.
+pub const PAGE_ROWS_MAX: u32 = 1_000;
+
+fn limit(rows: u32) -> i64 {
+    rows.min(PAGE_ROWS_MAX).into()
+}

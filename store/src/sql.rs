@@ -1,0 +1,180 @@
+//! Every statement there is, by name. Nothing else in Tidemill is SQL, and a test prepares all of these on both databases.
+
+/// A statement, in the words of either database.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Sql {
+    /// Its name, which is that of its file.
+    pub(crate) name: &'static str,
+    /// For PostgreSQL.
+    pub(crate) postgres: &'static str,
+    /// For SQLite.
+    pub(crate) sqlite: &'static str,
+}
+
+macro_rules! statements {
+    (
+        one text for both: { $($both:ident = $both_folder:literal / $both_file:literal,)* }
+        one text for each: { $($each:ident = $each_folder:literal / $each_file:literal,)* }
+    ) => {
+        $(
+            pub(crate) static $both: Sql = Sql {
+                name: $both_file,
+                postgres: include_str!(concat!("../sql/both/", $both_folder, "/", $both_file, ".sql")),
+                sqlite: include_str!(concat!("../sql/both/", $both_folder, "/", $both_file, ".sql")),
+            };
+        )*
+        $(
+            pub(crate) static $each: Sql = Sql {
+                name: $each_file,
+                postgres: include_str!(concat!("../sql/postgres/", $each_folder, "/", $each_file, ".sql")),
+                sqlite: include_str!(concat!("../sql/sqlite/", $each_folder, "/", $each_file, ".sql")),
+            };
+        )*
+
+        /// All of them.
+        pub(crate) static ALL: &[&Sql] = &[$(&$both,)* $(&$each,)*];
+    };
+}
+
+statements! {
+    one text for both: {
+        ATTEMPT_AHEAD = "check" / "attempt_ahead",
+        ATTEMPT_WITHOUT_TASK = "check" / "attempt_without_task",
+        CLEANUP_WITHOUT_TASK = "check" / "cleanup_without_task",
+        DAG_WITHOUT_VERSION = "check" / "dag_without_version",
+        DATE_TWICE = "check" / "date_twice",
+        DATE_WITHOUT_RUN = "check" / "date_without_run",
+        ENDED_AHEAD = "check" / "ended_ahead",
+        ENDED_RUN_OPEN_TASK = "check" / "ended_run_open_task",
+        ENDED_UNRECORDED = "check" / "ended_unrecorded",
+        LEADER_ROW = "check" / "leader_row",
+        MAPPED_WITHOUT_WHOLE = "check" / "mapped_without_whole",
+        NUMBER_BEYOND = "check" / "number_beyond",
+        OPEN_RUN_ENDED_TASKS = "check" / "open_run_ended_tasks",
+        OUTBOX_STATE = "check" / "outbox_state",
+        OUTBOX_TWICE = "check" / "outbox_twice",
+        OUTPUT_WITHOUT_TASK = "check" / "output_without_task",
+        RUN_WITHOUT_DAG = "check" / "run_without_dag",
+        RUN_WITHOUT_DATE = "check" / "run_without_date",
+        RUN_WITHOUT_TASK = "check" / "run_without_task",
+        RUN_WITHOUT_VERSION = "check" / "run_without_version",
+        TASK_DETAIL_WITHOUT_TASK = "check" / "task_detail_without_task",
+        TASK_WITHOUT_RUN = "check" / "task_without_run",
+
+        CLEAN_OLD_ASSET_EVENT = "clean" / "clean_old_asset_event",
+        CLEAN_OLD_AUDIT = "clean" / "clean_old_audit",
+        CLEAN_OLD_BACKFILL = "clean" / "clean_old_backfill",
+        CLEAN_OLD_OUTBOX = "clean" / "clean_old_outbox",
+        CLEAN_OLD_SKIPPED_TICK = "clean" / "clean_old_skipped_tick",
+        CLEAN_PICK = "clean" / "clean_pick",
+        COUNT_OLD_ASSET_EVENT = "clean" / "count_old_asset_event",
+        COUNT_OLD_AUDIT = "clean" / "count_old_audit",
+        COUNT_OLD_BACKFILL = "clean" / "count_old_backfill",
+        COUNT_OLD_OUTBOX = "clean" / "count_old_outbox",
+        COUNT_OLD_SKIPPED_TICK = "clean" / "count_old_skipped_tick",
+
+        DATED_RUN_BEFORE = "find" / "dated_run_before",
+        DATES_TAKEN_OF = "find" / "dates_taken_of",
+        RUN_BEFORE = "find" / "run_before",
+        RUN_HEADS = "find" / "run_heads",
+        RUN_NAMED = "find" / "run_named",
+        VERSIONS_OF_DAG = "find" / "versions_of_dag",
+
+        ASSET_EVENTS = "history" / "asset_events",
+        ATTEMPTS_OF_RUN = "history" / "attempts_of_run",
+        ATTEMPTS_OF_TASK = "history" / "attempts_of_task",
+        AUDITS_ALL = "history" / "audits_all",
+        AUDITS_OF_DAG = "history" / "audits_of_dag",
+        AUDITS_OF_RUN = "history" / "audits_of_run",
+        LOADS_ALL = "history" / "loads_all",
+        LOADS_FAILED = "history" / "loads_failed",
+        LOADS_INTO = "history" / "loads_into",
+        LOADS_OF_DAG = "history" / "loads_of_dag",
+        LOADS_OF_RUN = "history" / "loads_of_run",
+        RUNS_ACTIVE = "history" / "runs_active",
+        RUNS_ALL = "history" / "runs_all",
+        RUNS_FAILED = "history" / "runs_failed",
+        RUNS_OF_DAG = "history" / "runs_of_dag",
+        SEARCH_RUNS = "history" / "search_runs",
+        SKIPPED_TICKS = "history" / "skipped_ticks",
+        TASK_PAST = "history" / "task_past",
+
+        LEADER_RESIGN = "lead" / "leader_resign",
+
+        OUTBOX_AGAIN = "outbox" / "outbox_again",
+        OUTBOX_ALL = "outbox" / "outbox_all",
+        OUTBOX_DEAD = "outbox" / "outbox_dead",
+        OUTBOX_LATER = "outbox" / "outbox_later",
+        OUTBOX_OF_RUN = "outbox" / "outbox_of_run",
+        OUTBOX_SENT = "outbox" / "outbox_sent",
+
+        ACTIVE_RUNS = "recover" / "active_runs",
+        ASSET_WAITS = "recover" / "asset_waits",
+        BACKFILL_DATES = "recover" / "backfill_dates",
+        BACKFILLS = "recover" / "backfills",
+        CLEANUPS = "recover" / "cleanups",
+        DAGS = "recover" / "dags",
+        DATES_TAKEN = "recover" / "dates_taken",
+        HIGHEST = "recover" / "highest",
+        POOLS = "recover" / "pools",
+        TASK_NAMES = "recover" / "task_names",
+
+        SCHEMA_STEPS = "schema" / "schema_steps",
+    }
+    one text for each: {
+        CLEAN_ATTEMPT = "clean" / "clean_attempt",
+        CLEAN_COUNT = "clean" / "clean_count",
+        CLEAN_LOAD = "clean" / "clean_load",
+        CLEAN_OUTPUT = "clean" / "clean_output",
+        CLEAN_RUN = "clean" / "clean_run",
+        CLEAN_TASK = "clean" / "clean_task",
+        CLEAN_TASK_DETAIL = "clean" / "clean_task_detail",
+
+        OUTPUTS = "find" / "outputs",
+
+        GRID_CELLS = "history" / "grid_cells",
+        SEARCH_DAGS = "history" / "search_dags",
+
+        LEADER_HOLDER = "lead" / "leader_holder",
+        LEADER_READ = "lead" / "leader_read",
+        LEADER_RENEW = "lead" / "leader_renew",
+        LEADER_STEP = "lead" / "leader_step",
+        LEADER_TAKE = "lead" / "leader_take",
+
+        OUTBOX_DUE = "outbox" / "outbox_due",
+
+        LISTED_OUTPUTS = "recover" / "listed_outputs",
+        RUNS = "recover" / "runs",
+        TASK_DETAILS = "recover" / "task_details",
+        TASKS = "recover" / "tasks",
+        VERSIONS = "recover" / "versions",
+        VERSIONS_OF_RUNS = "recover" / "versions_of_runs",
+
+        SCHEMA_DONE = "schema" / "schema_done",
+        SCHEMA_TABLES = "schema" / "schema_tables",
+
+        ASSET_EVENT_ADD = "write" / "asset_event_add",
+        ASSET_WAIT_DROP = "write" / "asset_wait_drop",
+        ASSET_WAIT_PUT = "write" / "asset_wait_put",
+        ATTEMPT_ADD = "write" / "attempt_add",
+        AUDIT_ADD = "write" / "audit_add",
+        BACKFILL_DATE_PUT = "write" / "backfill_date_put",
+        BACKFILL_PUT = "write" / "backfill_put",
+        CLEANUP_DROP = "write" / "cleanup_drop",
+        CLEANUP_PUT = "write" / "cleanup_put",
+        DAG_PUT = "write" / "dag_put",
+        LOAD_ADD = "write" / "load_add",
+        OUTBOX_ADD = "write" / "outbox_add",
+        OUTPUT_ADD = "write" / "output_add",
+        POOL_DROP = "write" / "pool_drop",
+        POOL_PUT = "write" / "pool_put",
+        RUN_ADD = "write" / "run_add",
+        RUN_PUT = "write" / "run_put",
+        SKIPPED_TICK_ADD = "write" / "skipped_tick_add",
+        TASK_ADD = "write" / "task_add",
+        TASK_DETAIL_PUT = "write" / "task_detail_put",
+        TASK_NAME_ADD = "write" / "task_name_add",
+        TASK_PUT = "write" / "task_put",
+        VERSION_ADD = "write" / "version_add",
+    }
+}

@@ -1,0 +1,151 @@
+//! What a scheduler looks up.
+
+use tidemill_core::protocol::{AttemptNo, NOT_MAPPED, RunNo, TaskNo};
+use tidemill_core::state::{RunState, RunType, TaskState};
+use tidemill_store::Before;
+use tidemill_store::record::{Changes, Recovered, RunRow, TaskRow};
+
+use crate::place::Place;
+use crate::round_trip::{everything, lead, put};
+use crate::sample::*;
+
+/// Runs of one DAG on days 10 to 19: every third by hand, the rest scheduled.
+fn ten_days() -> Changes {
+    let crm = version_row("crm", "x");
+    let run = |n: i64| RunRow {
+        kind: if n % 3 == 0 {
+            RunType::Manual
+        } else {
+            RunType::Scheduled
+        },
+        state: RunState::Success,
+        ..run_row(10 + n, &crm)
+    };
+    Changes {
+        new_runs: (0..10).map(run).collect(),
+        ..Changes::default()
+    }
+}
+
+pub(crate) async fn runs_are_found_by_their_dates(place: &Place) {
+    let leader = lead(&place.store).await;
+    put(&leader, 1, &everything()).await;
+    put(&leader, 2, &ten_days()).await;
+    let (store, crm) = (&place.store, dag_id("crm"));
+    let heads = store
+        .run_heads(&crm, day(12)..day(15))
+        .await
+        .expect("it reads");
+    let ids: Vec<_> = heads.iter().map(|head| head.id.0).collect();
+    assert_eq!(ids, [12, 13, 14]);
+    assert_eq!(heads[1].kind, RunType::Manual);
+    assert_eq!(heads[1].start, day(13));
+    let dates = store
+        .dates_taken(&crm, day(0)..day(15))
+        .await
+        .expect("it reads");
+    assert_eq!(dates, [day(1), day(11), day(12), day(14)]);
+    let before = |start, which| async move {
+        let found = store.run_before(&dag_id("crm"), start, which).await;
+        found.expect("it reads").map(|head| head.id.0)
+    };
+    assert_eq!(before(day(14), Before::Any).await, Some(13));
+    assert_eq!(before(day(14), Before::Dated).await, Some(12));
+    assert_eq!(before(day(1), Before::Any).await, None);
+    let named = store
+        .run_named(&crm, "scheduled__12")
+        .await
+        .expect("it reads");
+    assert_eq!(named, Some(ten_days().new_runs[2].clone()));
+    assert_eq!(
+        store.run_named(&crm, "'; --").await.expect("it reads"),
+        None
+    );
+    let versions = store.versions(&crm).await.expect("it reads");
+    assert_eq!(versions.len(), 2);
+}
+
+pub(crate) async fn runs_that_have_ended_are_read_back_when_asked_for(place: &Place) {
+    let leader = lead(&place.store).await;
+    let all = everything();
+    put(&leader, 1, &all).await;
+    put(&leader, 2, &ten_days()).await;
+    let (one, twelve) = (RunNo(1), RunNo(12));
+    let found = place.store.load_runs(&[twelve, one, one, RunNo(404)]).await;
+    let crm = |row: &&tidemill_store::record::VersionRow| row.dag == "crm";
+    let mut versions: Vec<_> = all.versions.iter().filter(crm).cloned().collect();
+    versions.sort_by(|a, b| a.version.as_str().cmp(b.version.as_str()));
+    let expected = Recovered {
+        versions,
+        runs: vec![all.new_runs[0].clone(), ten_days().new_runs[2].clone()],
+        tasks: all.new_tasks[..2].to_vec(),
+        task_details: all.task_details[..1].to_vec(),
+        outputs: all.outputs[..1].to_vec(),
+        ..Recovered::default()
+    };
+    assert_eq!(found.expect("it reads"), expected);
+    assert_eq!(
+        place.store.load_runs(&[]).await.expect("it reads"),
+        Recovered::default()
+    );
+}
+
+pub(crate) async fn outputs_are_those_of_the_attempt_that_succeeded(place: &Place) {
+    let leader = lead(&place.store).await;
+    put(&leader, 1, &everything()).await;
+    let of = [instance(1, 0), instance(1, 1), instance(9, 9)];
+    assert_eq!(place.store.outputs(&of).await.expect("it reads"), []);
+    let done = |task: u32, attempt| TaskRow {
+        state: TaskState::Success,
+        attempt: AttemptNo(attempt),
+        ..task_row(1, task)
+    };
+    let changes = Changes {
+        tasks: vec![done(0, 300), done(1, 301)],
+        outputs: vec![output_row(300, of[0]), output_row(301, of[1])],
+        ..Changes::default()
+    };
+    put(&leader, 2, &changes).await;
+    assert_eq!(
+        place.store.outputs(&of).await.expect("it reads"),
+        changes.outputs
+    );
+    let mapped = tidemill_core::protocol::InstanceRef {
+        map_index: 0,
+        ..of[0]
+    };
+    assert_eq!((of[0].map_index, of[0].task), (NOT_MAPPED, TaskNo(0)));
+    assert_eq!(place.store.outputs(&[mapped]).await.expect("it reads"), []);
+}
+
+pub(crate) async fn a_row_that_somebody_spoilt_is_named(place: &Place) {
+    let leader = lead(&place.store).await;
+    put(&leader, 1, &everything()).await;
+    place
+        .by_hand("UPDATE run SET state = 'dreaming' WHERE id = 1")
+        .await;
+    let error = place
+        .store
+        .load_runs(&[RunNo(1)])
+        .await
+        .expect_err("no such state");
+    let text = error.to_string();
+    assert!(
+        text.starts_with("read row id = 1 of table run: column state"),
+        "{text}"
+    );
+    assert!(text.contains("`dreaming`"), "{text}");
+    place
+        .by_hand("UPDATE run SET state = 'running' WHERE id = 1")
+        .await;
+    place
+        .by_hand("UPDATE dag_version SET spec = '{' WHERE dag = 'crm'")
+        .await;
+    let error = place
+        .store
+        .recover()
+        .await
+        .expect_err("no JSON")
+        .to_string();
+    assert!(error.contains("table dag_version: column spec"), "{error}");
+}

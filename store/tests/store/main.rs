@@ -1,0 +1,99 @@
+//! What the store promises, on both databases: each test is a function over a [`place::Place`] and runs on PostgreSQL and
+//! on SQLite. PostgreSQL is started by the first test that needs it; without it the tests fail.
+
+mod big;
+mod checks;
+mod cleans;
+mod cluster;
+mod commits;
+mod finders;
+mod hints;
+mod model;
+mod outboxes;
+mod pages;
+mod place;
+mod plans;
+mod round_trip;
+mod sample;
+mod schema;
+mod sturdy;
+mod unknown;
+
+/// Makes a test of each function, on both databases.
+macro_rules! on_both {
+    ($($module:ident: $($name:ident),+;)+) => {
+        mod postgres {
+            $($(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $name() {
+                    crate::$module::$name(&crate::place::Place::postgres().await).await;
+                }
+            )+)+
+        }
+        mod sqlite {
+            $($(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $name() {
+                    crate::$module::$name(&crate::place::Place::sqlite().await).await;
+                }
+            )+)+
+        }
+    };
+}
+
+on_both! {
+    checks:
+        a_run_may_end_a_moment_after_its_last_task,
+        each_check_finds_what_it_is_there_for;
+    cleans:
+        a_run_that_somebody_clears_meanwhile_stays_whole,
+        what_is_of_no_run_goes_by_age,
+        whoever_stops_after_a_step_leaves_whole_runs,
+        whole_runs_go_and_those_still_needed_stay;
+    commits:
+        a_batch_that_comes_twice_is_written_once,
+        a_huge_commit_is_one_commit,
+        a_leader_that_was_replaced_changes_nothing,
+        a_row_that_is_not_there_undoes_the_whole_commit,
+        a_second_run_for_a_date_undoes_the_whole_commit,
+        numbers_that_were_given_are_never_forgotten,
+        of_two_who_commit_the_same_batch_one_does,
+        racing_leaders_commit_one_after_the_other,
+        the_lead_goes_to_one_at_a_time,
+        what_a_database_cannot_hold_is_made_fit_and_wedges_nobody;
+    finders:
+        a_row_that_somebody_spoilt_is_named,
+        outputs_are_those_of_the_attempt_that_succeeded,
+        runs_are_found_by_their_dates,
+        runs_that_have_ended_are_read_back_when_asked_for;
+    hints:
+        a_broken_line_only_costs_time,
+        many_hints_are_few,
+        who_listens_is_told;
+    outboxes:
+        a_relay_that_was_too_slow_changes_nothing,
+        what_fails_is_tried_later_until_it_is_dead,
+        what_is_due_is_taken_by_one_relay;
+    pages:
+        attempts_are_listed_by_task_and_by_run,
+        loads_are_listed_page_after_page,
+        runs_are_listed_page_after_page,
+        the_grid_sums_up_mapped_tasks,
+        the_logs_are_listed_page_after_page,
+        things_are_found_by_their_names;
+    plans:
+        nothing_reads_a_whole_table;
+    round_trip:
+        a_row_that_is_replaced_has_nothing_of_the_old_one,
+        every_active_row_comes_back_as_it_was_written;
+    schema:
+        a_changed_schema_is_refused,
+        a_newer_schema_is_refused,
+        an_address_that_is_none_says_what_one_is,
+        an_empty_database_becomes_ours_once,
+        every_statement_is_understood,
+        somebody_elses_database_is_refused_and_left_alone,
+        steps_that_are_missing_are_named_and_not_taken_by_those_who_may_not;    sturdy:
+        callers_that_go_away_leave_nothing_open,
+        nobody_is_turned_away_by_thirty_two_writers;
+}

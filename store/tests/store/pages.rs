@@ -1,0 +1,345 @@
+//! What pages show, page after page.
+
+use tidemill_core::protocol::{InstanceRef, RunNo, TaskNo};
+use tidemill_core::state::{RunState, RunType, TaskState};
+use tidemill_store::Store;
+use tidemill_store::history::{AttemptCursor, AuditOf, Cursor, LoadFilter, RunFilter};
+use tidemill_store::record::{AuditRow, Changes, LoadRow, RunRow, TaskRow};
+
+use crate::place::Place;
+use crate::round_trip::{lead, put};
+use crate::sample::*;
+
+const RUNS: i64 = 25;
+
+fn mapped(run: i64, task: u32, map_index: i32, state: TaskState) -> TaskRow {
+    TaskRow {
+        of: InstanceRef {
+            map_index,
+            ..instance(run, task)
+        },
+        state,
+        ..task_row(run, task)
+    }
+}
+
+/// Two DAGs. `crm` has 25 runs, each with a task, a mapped task of three instances, four attempts and two loads; run 7 failed.
+/// `shop` has one run, made first, whose date is the last.
+fn history() -> Changes {
+    let (crm, shop) = (version_row("crm", ""), version_row("shop_eu", ""));
+    let run = |id: i64| RunRow {
+        state: match id {
+            7 => RunState::Failed,
+            RUNS => RunState::Running,
+            _ => RunState::Success,
+        },
+        kind: if id % 10 == 0 {
+            RunType::Manual
+        } else {
+            RunType::Scheduled
+        },
+        ..run_row(id, &crm)
+    };
+    let mut changes = Changes {
+        dags: vec![dag_row(&crm), dag_row(&shop)],
+        versions: vec![crm.clone(), shop.clone()],
+        new_runs: (2..=RUNS).map(run).collect(),
+        ..Changes::default()
+    };
+    changes.new_runs.push(RunRow {
+        state: RunState::Success,
+        start: day(99),
+        ..run_row(1, &shop)
+    });
+    for run in 2..=RUNS {
+        changes.new_tasks.extend([
+            task_row(run, 0),
+            mapped(run, 1, -1, TaskState::Running),
+            mapped(run, 1, 0, TaskState::Success),
+            mapped(run, 1, 1, TaskState::Failed),
+            mapped(run, 1, 2, TaskState::Success),
+        ]);
+        for n in 0..4 {
+            let of = instance(run, u32::from(n > 1));
+            changes.attempts.push(attempt_row(run * 10 + n, of));
+        }
+        let mut load = load_row(run * 10, 0, instance(run, 0), "crm");
+        load.load.ended_at = at(run);
+        let mut other = LoadRow {
+            nth: 1,
+            ..load.clone()
+        };
+        other.load.destination = "crm.errors".to_owned();
+        if run == 9 {
+            other.load.status = "failed".to_owned();
+        }
+        changes.loads.extend([load, other]);
+    }
+    changes.audits = (1..=20)
+        .map(|id| AuditRow {
+            dag: (id % 2 == 0).then(|| dag_id("crm")),
+            run: (id % 5 == 0).then_some(RunNo(3)),
+            ..audit_row(id)
+        })
+        .collect();
+    changes.asset_events = (1..=5).map(event_row).collect();
+    changes.skipped_ticks = (1..=5).map(|n| skipped_row("crm", day(n))).collect();
+    changes
+}
+
+async fn ids(store: &Store, of: &RunFilter, after: Cursor, rows: u32) -> (Vec<i64>, Cursor) {
+    let runs = store.runs(of, after, rows).await.expect("it reads");
+    let last = runs.last().map_or(after, Cursor::from);
+    (runs.iter().map(|run| run.id.0).collect(), last)
+}
+
+/// All pages of two rows of a list.
+async fn in_pairs(store: &Store, of: &RunFilter) -> Vec<i64> {
+    let (mut all, mut at) = (Vec::new(), Cursor::START);
+    loop {
+        let (page, last) = ids(store, of, at, 2).await;
+        if page.is_empty() {
+            return all;
+        }
+        all.extend(page);
+        at = last;
+    }
+}
+
+pub(crate) async fn runs_are_listed_page_after_page(place: &Place) {
+    let leader = lead(&place.store).await;
+    put(&leader, 1, &history()).await;
+    let (store, all) = (&place.store, RunFilter::default());
+    let down = |from: i64, to: i64| (to..=from).rev().collect::<Vec<_>>();
+    assert_eq!(in_pairs(store, &all).await, down(RUNS, 1));
+    let crm = RunFilter {
+        dag: Some(dag_id("crm")),
+        ..all.clone()
+    };
+    assert_eq!(in_pairs(store, &crm).await, down(RUNS, 2));
+    let state = |state| RunFilter {
+        state: Some(state),
+        ..all.clone()
+    };
+    assert_eq!(in_pairs(store, &state(RunState::Failed)).await, [7]);
+    assert_eq!(in_pairs(store, &state(RunState::Running)).await, [RUNS]);
+    assert_eq!(in_pairs(store, &state(RunState::Queued)).await, [0_i64; 0]);
+    assert_eq!(in_pairs(store, &state(RunState::Success)).await.len(), 23);
+    let failed = RunFilter {
+        state: Some(RunState::Failed),
+        ..crm.clone()
+    };
+    assert_eq!(in_pairs(store, &failed).await, [7]);
+    let by_hand = RunFilter {
+        kind: Some(RunType::Manual),
+        ..all.clone()
+    };
+    assert_eq!(in_pairs(store, &by_hand).await, [20, 10]);
+    let days = RunFilter {
+        start: day(5)..day(8),
+        ..crm.clone()
+    };
+    assert_eq!(in_pairs(store, &days).await, [7, 6, 5]);
+    let days = RunFilter {
+        start: day(5)..day(8),
+        ..all.clone()
+    };
+    assert_eq!(in_pairs(store, &days).await, [7, 6, 5]);
+    let named = RunFilter {
+        name: Some("scheduled__2".to_owned()),
+        ..all.clone()
+    };
+    assert_eq!(in_pairs(store, &named).await, [25, 24, 23, 22, 21, 20, 2]);
+    for wild in ["%", "_", HOSTILE, "\0"] {
+        let named = RunFilter {
+            name: Some(wild.to_owned()),
+            ..crm.clone()
+        };
+        assert_eq!(in_pairs(store, &named).await, [0_i64; 0], "{wild}");
+    }
+    assert_eq!(ids(store, &all, Cursor::START, 0).await.0, [0_i64; 0]);
+    assert_eq!(ids(store, &all, Cursor::START, u32::MAX).await.0.len(), 25);
+}
+
+pub(crate) async fn the_grid_sums_up_mapped_tasks(place: &Place) {
+    let leader = lead(&place.store).await;
+    let all = history();
+    put(&leader, 1, &all).await;
+    let (store, crm) = (&place.store, dag_id("crm"));
+    let grid = store.grid(&crm, Cursor::START, 3).await.expect("it reads");
+    let runs: Vec<_> = grid.runs.iter().map(|run| run.id.0).collect();
+    assert_eq!(runs, [25, 24, 23]);
+    assert_eq!(grid.runs[0], all.new_runs[23]);
+    assert_eq!(grid.cells.len(), 3 * 4);
+    let last: Vec<_> = grid
+        .cells
+        .iter()
+        .filter(|cell| cell.run == RunNo(25))
+        .collect();
+    let seen: Vec<_> = last
+        .iter()
+        .map(|cell| (cell.task.0, cell.instances, cell.state, cell.count))
+        .collect();
+    let expected = [
+        (0, false, TaskState::UpForRetry, 1),
+        (1, false, TaskState::Running, 1),
+        (1, true, TaskState::Failed, 1),
+        (1, true, TaskState::Success, 2),
+    ];
+    assert_eq!(seen, expected);
+    assert_eq!(last[3].name, "group.task_1");
+    assert_eq!(
+        (last[3].number, last[3].queued_at, last[3].since),
+        (4, Some(at(21)), at(20))
+    );
+    let second = store
+        .grid(&crm, Cursor::from(&grid.runs[2]), 2)
+        .await
+        .expect("it reads");
+    assert_eq!(second.runs[0].id, RunNo(22));
+    let none = store
+        .grid(&dag_id("nobody"), Cursor::START, 3)
+        .await
+        .expect("it reads");
+    assert!(none.runs.is_empty() && none.cells.is_empty());
+    let past = store
+        .task_past(&crm, (TaskNo(1), 2), Cursor::START, 4)
+        .await
+        .expect("it reads");
+    let seen: Vec<_> = past
+        .iter()
+        .map(|past| (past.run.id.0, past.task.state))
+        .collect();
+    assert_eq!(
+        seen[..2],
+        [(25, TaskState::Success), (24, TaskState::Success)]
+    );
+    assert_eq!(past.len(), 4);
+    assert_eq!(past[0].task, all.new_tasks[all.new_tasks.len() - 1]);
+}
+
+pub(crate) async fn attempts_are_listed_by_task_and_by_run(place: &Place) {
+    let leader = lead(&place.store).await;
+    let all = history();
+    put(&leader, 1, &all).await;
+    let store = &place.store;
+    let of_task = store.attempts(instance(5, 1)).await.expect("it reads");
+    assert_eq!(
+        of_task,
+        [
+            attempt_row(53, instance(5, 1)),
+            attempt_row(52, instance(5, 1))
+        ]
+    );
+    let first = store
+        .attempts_of_run(RunNo(5), AttemptCursor::START, 3)
+        .await;
+    let first = first.expect("it reads");
+    assert_eq!(first[0], attempt_row(50, instance(5, 0)));
+    let after = AttemptCursor::from(&first[2]);
+    let rest = store
+        .attempts_of_run(RunNo(5), after, 3)
+        .await
+        .expect("it reads");
+    assert_eq!(rest, [attempt_row(53, instance(5, 1))]);
+    let loads = store.loads_of_run(RunNo(5)).await.expect("it reads");
+    assert_eq!(loads, all.loads[6..8]);
+}
+
+pub(crate) async fn loads_are_listed_page_after_page(place: &Place) {
+    let leader = lead(&place.store).await;
+    let written = history();
+    put(&leader, 1, &written).await;
+    let (store, all) = (&place.store, LoadFilter::default());
+    let count = |of: LoadFilter| async move {
+        let (mut found, mut at) = (Vec::new(), Cursor::START);
+        loop {
+            let page = store.loads(&of, at, 7).await.expect("it reads");
+            let Some(last) = page.last() else {
+                return found;
+            };
+            at = Cursor::from(last);
+            found.extend(page);
+        }
+    };
+    let mut newest_first = written.loads.clone();
+    newest_first.reverse();
+    assert_eq!(count(all.clone()).await, newest_first);
+    let crm = LoadFilter {
+        dag: Some(dag_id("crm")),
+        ..all.clone()
+    };
+    assert_eq!(count(crm.clone()).await, newest_first);
+    let into = LoadFilter {
+        destination: Some("crm.errors".to_owned()),
+        ..all.clone()
+    };
+    assert_eq!(count(into.clone()).await.len(), 24);
+    let failed = LoadFilter {
+        status: Some("failed".to_owned()),
+        ..all.clone()
+    };
+    assert_eq!(count(failed).await[0].attempt.0, 90);
+    let well = LoadFilter {
+        status: Some("success".to_owned()),
+        ..into
+    };
+    assert_eq!(count(well).await.len(), 23);
+    let hour = LoadFilter {
+        ended: at(5)..at(7),
+        ..crm
+    };
+    assert_eq!(count(hour).await.len(), 4);
+    let nobody = LoadFilter {
+        dag: Some(dag_id("nobody")),
+        ..all
+    };
+    assert_eq!(count(nobody).await, []);
+}
+
+pub(crate) async fn things_are_found_by_their_names(place: &Place) {
+    let leader = lead(&place.store).await;
+    put(&leader, 1, &history()).await;
+    let store = &place.store;
+    let found = store.search("SHOP", 10).await.expect("it reads");
+    assert_eq!(found.dags, [dag_id("shop_eu")]);
+    assert_eq!(found.runs, []);
+    let found = store.search("scheduled__2", 3).await.expect("it reads");
+    let runs: Vec<_> = found.runs.iter().map(|run| run.id.0).collect();
+    assert_eq!(runs, [25, 24, 23]);
+    for odd in ["%", "_", "'", HOSTILE, "\0", "\u{10ffff}"] {
+        let found = store.search(odd, 10).await.expect("it reads");
+        assert_eq!(found.runs, [], "{odd}");
+    }
+    assert_eq!(store.search("", 10).await.expect("it reads").dags.len(), 2);
+}
+
+pub(crate) async fn the_logs_are_listed_page_after_page(place: &Place) {
+    let leader = lead(&place.store).await;
+    let all = history();
+    put(&leader, 1, &all).await;
+    let store = &place.store;
+    let ids = |of: AuditOf, before, rows| async move {
+        let found = store.audits(&of, before, rows).await.expect("it reads");
+        found.iter().map(|line| line.id).collect::<Vec<_>>()
+    };
+    assert_eq!(ids(AuditOf::All, i64::MAX, 3).await, [20, 19, 18]);
+    assert_eq!(ids(AuditOf::All, 18, 2).await, [17, 16]);
+    assert_eq!(ids(AuditOf::Dag(dag_id("crm")), 9, 9).await, [8, 6, 4, 2]);
+    assert_eq!(
+        ids(AuditOf::Run(RunNo(3)), i64::MAX, 9).await,
+        [20, 15, 10, 5]
+    );
+    let first = store.audits(&AuditOf::All, 2, 1).await.expect("it reads");
+    assert_eq!(first, all.audits[..1]);
+    let events = store
+        .asset_events("crm.tickets", 5, 2)
+        .await
+        .expect("it reads");
+    assert_eq!(events, [event_row(4), event_row(3)]);
+    let ticks = store.skipped_ticks(&dag_id("crm"), day(2)..day(4), 9).await;
+    assert_eq!(
+        ticks.expect("it reads"),
+        [skipped_row("crm", day(3)), skipped_row("crm", day(2))]
+    );
+}
