@@ -15,7 +15,7 @@ use super::plan::Pos;
 use super::run::{At, Run};
 use super::slot::{Flags, Moment};
 use super::workers::WorkerIx;
-use super::world::World;
+use super::world::{Cleanup, World};
 
 impl World {
     /// Lets an instance wait for room.
@@ -314,7 +314,7 @@ impl World {
     /// starts before it has.
     pub(super) fn give_up(&mut self, run: &mut Run, at: At, end: AttemptEnd, why: &Arc<str>) {
         let Some(slot) = run.slot(at).filter(|slot| slot.is_live()) else {
-            return;
+            return self.release_left(run, at);
         };
         let (attempt, worker, state) = (slot.attempt, slot.worker, slot.state);
         let (number, epoch, handle) = (slot.number, slot.epoch, slot.handle().cloned());
@@ -327,29 +327,22 @@ impl World {
         if people || (lost && worker.is_none_or(|worker| !self.workers.get(worker).up)) {
             return;
         }
-        if let Some(slot) = run.slot_mut(at) {
-            slot.flags.set(Flags::STOPPING);
-        }
-        run.stopping += 1;
         let up = worker.filter(|worker| self.workers.get(*worker).up);
         let holds_slot = up.is_some() && state != TaskState::Deferred;
         if holds_slot && let Some(worker) = up {
             self.workers.take_slot(worker);
         }
-        self.cleanups.insert(
-            attempt,
-            super::world::Cleanup {
-                of,
-                at,
-                number,
-                epoch,
-                handle,
-                worker: up,
-                since: self.now,
-                holds_slot,
-            },
-        );
-        self.dirty_cleanups.insert(attempt);
+        let cleanup = Cleanup {
+            of,
+            at,
+            number,
+            epoch,
+            handle,
+            worker: up,
+            since: self.now,
+            holds_slot,
+        };
+        self.begin_cleanup(run, cleanup);
         match up {
             Some(worker) => {
                 let worker = self.workers.get_mut(worker);
@@ -362,6 +355,42 @@ impl World {
             }
             None => self.send_cleanup(run, attempt),
         }
+    }
+
+    /// An attempt was lost, or failed without anybody knowing that its job was over, and the launch is not gone on with:
+    /// what it may have left outside is cancelled.
+    pub(super) fn release_left(&mut self, run: &mut Run, at: At) {
+        let Some(slot) = run.slot(at).filter(|slot| slot.has_left_something()) else {
+            return;
+        };
+        let (attempt, number, epoch) = (slot.attempt, slot.number, slot.epoch);
+        let handle = slot.handle().cloned();
+        if let Some(of) = run.attempt(at) {
+            let cleanup = Cleanup {
+                of,
+                at,
+                number,
+                epoch,
+                handle,
+                worker: None,
+                since: self.now,
+                holds_slot: false,
+            };
+            self.begin_cleanup(run, cleanup);
+            self.send_cleanup(run, attempt);
+        }
+    }
+
+    fn begin_cleanup(&mut self, run: &mut Run, cleanup: Cleanup) {
+        if let Some(slot) = run.slot_mut(cleanup.at) {
+            slot.flags.set(Flags::STOPPING);
+            // Its place in a lane is worth nothing until that is done.
+            slot.ticket = 0;
+        }
+        run.stopping += 1;
+        let attempt = cleanup.of.attempt;
+        self.cleanups.insert(attempt, cleanup);
+        self.dirty_cleanups.insert(attempt);
     }
 
     /// Nothing is left of an attempt that was given up.

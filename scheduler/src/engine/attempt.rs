@@ -11,7 +11,7 @@ use tidemill_core::time::Timestamp;
 use tidemill_store::record::{AttemptEnd, AttemptRow, LoadRow, OutputRow, Said};
 
 use super::run::{At, Run};
-use super::slot::Moment;
+use super::slot::{Moment, UNKNOWN_HANDLE};
 use super::workers::WorkerIx;
 use super::world::{Timer, World};
 
@@ -212,6 +212,8 @@ impl World {
             let detail = slot.detail_mut();
             if job_ended {
                 detail.handle = None;
+            } else {
+                detail.handle.get_or_insert_with(|| UNKNOWN_HANDLE.into());
             }
             detail.why = Some(error.message.as_str().into());
         }
@@ -253,6 +255,7 @@ impl World {
     fn try_again_or_fail(&mut self, run: &mut Run, at: At, retry_at: Option<Timestamp>) {
         let Some(retry_at) = retry_at else {
             self.enter(run, at, TaskState::Failed);
+            self.release_left(run, at);
             self.task_failed(run, at);
             return;
         };
@@ -414,6 +417,10 @@ impl World {
         });
         slot.ended_attempt = slot.attempt;
         slot.edits += 1;
+        if end == AttemptEnd::Lost && !instant {
+            let handle = &mut slot.detail_mut().handle;
+            handle.get_or_insert_with(|| UNKNOWN_HANDLE.into());
+        }
         if !sensor || end == AttemptEnd::Success {
             slot.deadline = Moment::NONE;
         }

@@ -110,7 +110,6 @@ impl World {
             queued_scheduled: 0,
             taken: BTreeSet::new(),
             waits: BTreeMap::new(),
-            last_made: None,
             timer: None,
             dirty: false,
         });
@@ -144,6 +143,8 @@ impl World {
         let of = self.dag(dag);
         let (gate, paused) = (of.gate, of.paused);
         let Some(plan) = of.newest else {
+            // What is left of a DAG that was removed has no limit, but can be paused.
+            self.lanes.set_gate(gate, None, paused);
             return;
         };
         let plan = Arc::clone(&self.plans[plan as usize]);

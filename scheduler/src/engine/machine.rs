@@ -15,7 +15,7 @@ use super::effect::{Effect, Output};
 use super::fast::FastMap;
 use super::input::{Config, Input};
 use super::run::{At, Run};
-use super::slot::Flags;
+use super::slot::{Flags, UNKNOWN_HANDLE};
 use super::workers::WorkerIx;
 use super::world::{Timer, Todo, World};
 
@@ -42,9 +42,13 @@ impl Engine {
     /// Tells it something. Time never goes back: an earlier `now` than the last counts as the last.
     pub fn apply(&mut self, input: Input, now: Timestamp) {
         self.world.now = self.world.now.max(now);
+        if matches!(input, Input::BackFromOutage) {
+            // Before any lease is found to be over: nobody was heard meanwhile.
+            self.trust_again();
+        }
         self.ring();
         match input {
-            Input::Tick => {}
+            Input::Tick | Input::BackFromOutage => {}
             Input::Hello(hello) => self.hello(&hello),
             Input::Beat { worker } => self.beat(&worker),
             Input::Draining { worker } => self.drain(&worker),
@@ -57,7 +61,6 @@ impl Engine {
             Input::Deploy { specs, by } => self.deploy(&specs, &by),
             Input::Ask(request) => self.ask(request),
             Input::Loaded { asked, rows } => self.loaded(&asked, &rows),
-            Input::BackFromOutage => self.trust_again(),
         }
         self.work();
     }
@@ -149,7 +152,7 @@ impl Engine {
             end: run.end,
             params: Arc::clone(&run.params),
             item: slot.detail().and_then(|detail| detail.item.clone()),
-            handle,
+            handle: handle.filter(|handle| **handle != *UNKNOWN_HANDLE),
             deadline: slot.deadline.get(),
         })
     }

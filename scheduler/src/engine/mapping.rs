@@ -124,8 +124,11 @@ impl World {
             slot.counts = counts;
             slot.total = total;
             slot.waits = waits;
+            // What an earlier list had in this place does not matter any more.
             if cut {
                 slot.flags.set(Flags::CUT);
+            } else {
+                slot.flags.clear(Flags::CUT);
             }
         }
         for (slot, item) in block.slots.iter_mut().zip(items) {

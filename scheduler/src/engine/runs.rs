@@ -198,6 +198,11 @@ impl World {
             self.no_timer(Some(started.after(timeout)), Timer::RunTimeout(no));
         }
         self.forget_lateness(run);
+        if run.slots.is_empty() && !run.following.is_empty() {
+            // It never began, so none of its tasks tells those that wait for them.
+            let all = 0..Pos::try_from(run.plan.tasks.len()).unwrap_or(Pos::MAX);
+            self.todo.extend(all.map(|pos| Todo::Later(no, pos)));
+        }
         self.run_ended(run);
         self.todo.push_back(Todo::Ended(no));
         self.keep_for_a_while(run);

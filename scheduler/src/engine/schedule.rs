@@ -7,7 +7,6 @@ use tidemill_core::params;
 use tidemill_core::protocol::RunNo;
 use tidemill_core::spec::{Overlap, Schedule};
 use tidemill_core::state::{RunState, RunType, TaskState};
-use tidemill_core::time::Timestamp;
 use tidemill_core::timetable::Due;
 use tidemill_store::record::SkippedTickRow;
 
@@ -117,7 +116,6 @@ impl Engine {
             // A backfill was there first: the date has its run.
             return;
         }
-        let previous = self.world.dag(dag).last_made;
         let new = NewRun {
             dag,
             plan: self.world.dag(dag).newest.unwrap_or_default(),
@@ -128,25 +126,7 @@ impl Engine {
             backfill: None,
             note: None,
         };
-        let run = self.add_run(new);
-        self.world.dags[dag as usize].last_made = Some(run);
-        // The run before it is mostly at hand; where it is not, it is asked for when it is needed.
-        if plan.looks_back
-            && let Some(previous) = previous.and_then(|previous| self.runs.get(&previous))
-        {
-            let (from, to) = (previous.start, Timestamp::from(due.start));
-            let counts = |run: &Run| {
-                !plan.definition().catchup
-                    || matches!(run.kind, RunType::Scheduled | RunType::Backfill)
-            };
-            let between = |other: &Run| {
-                other.dag == dag && other.start > from && other.start < to && counts(other)
-            };
-            if !self.runs.values().any(|other| between(other)) {
-                let previous = previous.no;
-                self.link(run, Some(previous));
-            }
-        }
+        self.add_run(new);
     }
 
     pub(super) fn add_run(&mut self, new: NewRun) -> RunNo {
@@ -369,6 +349,10 @@ impl Engine {
 
 /// Whether the run before stands as a task wants it.
 pub(super) fn past_met(run: &Run, previous: &Run, pos: Pos) -> bool {
+    if previous.state == RunState::Cancelled && previous.slots.is_empty() {
+        // Cancelled before it began: as if all of it had been skipped, as what was undone is when it is cancelled later.
+        return true;
+    }
     let spec = run.plan.spec(pos);
     let Some(before) = previous.plan.definition().position(spec.id.as_str()) else {
         return true;

@@ -77,9 +77,13 @@ impl Flags {
     }
 }
 
+/// The handle of what may have been launched by an attempt that did not say so.
+pub(super) const UNKNOWN_HANDLE: &str = "null";
+
 /// What only some instances have.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Detail {
+    /// Kept for as long as nobody knows that what was launched is over.
     pub(super) handle: Option<Arc<str>>,
     pub(super) why: Option<Arc<str>>,
     pub(super) item: Option<Arc<str>>,
@@ -170,6 +174,12 @@ impl Slot {
             self.state,
             TaskState::Queued | TaskState::Running | TaskState::Deferred
         ) && self.attempt.0 != self.ended_attempt.0
+    }
+
+    /// Whether no attempt of it is on, and what the last one launched may be.
+    pub(super) fn has_left_something(&self) -> bool {
+        let over = matches!(self.state, TaskState::Success | TaskState::Skipped);
+        !self.is_live() && !over && !self.flags.has(Flags::STOPPING) && self.handle().is_some()
     }
 
     pub(super) fn detail(&self) -> Option<&Detail> {

@@ -10,7 +10,7 @@ use tidemill_store::record::{AssetEventRow, WaitingAssetRow};
 
 use super::plan::Pos;
 use super::run::{At, Run};
-use super::slot::Flags;
+use super::slot::{Flags, Moment, Slot};
 use super::world::{About, ENGINE, Todo, World};
 
 impl World {
@@ -48,8 +48,8 @@ impl World {
             _ => return,
         };
         // Whoever is told of a failed task is not told of its run as well; of a run that took too long it was told then.
-        let told = failed
-            && (run.why.is_some() || (0..).zip(&run.slots).any(|(pos, _)| run.has_failed(pos)));
+        // What failed before the run was cleared and began again was told of another end.
+        let told = failed && (run.why.is_some() || run.has_failed_since_it_began());
         if !told {
             self.alert_run(run, occasion);
         }
@@ -203,7 +203,12 @@ impl Run {
         format!("{} / {}", self.plan.definition().id, self.name)
     }
 
-    fn has_failed(&self, pos: Pos) -> bool {
-        self.state_of(pos) == TaskState::Failed
+    fn has_failed_since_it_began(&self) -> bool {
+        let began = self.started_at.map_or(Moment::NONE, Moment::from);
+        // A mapped task as a whole may count as failed because of one of its instances that failed before.
+        self.instances().into_iter().any(|at| {
+            let failed = |slot: &Slot| slot.state == TaskState::Failed && slot.since >= began;
+            !self.is_summary(at) && self.slot(at).is_some_and(failed)
+        })
     }
 }

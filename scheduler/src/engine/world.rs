@@ -54,8 +54,6 @@ pub(super) struct Dag {
     pub(super) taken: BTreeSet<Timestamp>,
     /// Assets that changed and were not used yet.
     pub(super) waits: BTreeMap<Arc<str>, WaitingAssetRow>,
-    /// The last run that its timetable made, if that was since the start of this engine.
-    pub(super) last_made: Option<RunNo>,
     /// When its timer rings.
     pub(super) timer: Option<Timestamp>,
     pub(super) dirty: bool,

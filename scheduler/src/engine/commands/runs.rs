@@ -180,11 +180,11 @@ impl Engine {
         let busy = run.stopping > 0
             || run.instances().iter().any(|at| {
                 run.slot(*at)
-                    .is_some_and(crate::engine::slot::Slot::is_live)
+                    .is_some_and(|slot| slot.is_live() || slot.has_left_something())
             });
         if plan != run.plan_ix && busy {
             return Err(Refusal::invalid(
-                "attempts of the run are on: cancel it before it changes to another version",
+                "attempts of the run are on, or may have left something: cancel it before it changes to another version",
             ));
         }
         Ok(plan)
