@@ -1,0 +1,1 @@
+//! Runs attempts: sessions with the scheduler, slots, waits, isolation.
