@@ -20,6 +20,7 @@ pub mod text;
 pub mod time;
 pub mod timetable;
 pub mod version;
+pub mod wire;
 
 pub use problem::{Problem, Rule};
 

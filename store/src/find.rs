@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use tidemill_core::id::DagId;
-use tidemill_core::protocol::InstanceRef;
+use tidemill_core::protocol::AttemptNo;
 use tidemill_core::time::Timestamp;
 
 use crate::bind::Args;
@@ -90,12 +90,12 @@ impl Store {
         self.db().rows(&sql::VERSIONS_OF_DAG, args).await
     }
 
-    /// What these instances returned, of those that succeeded and returned something; by attempt.
+    /// What these attempts returned, those that returned something; by attempt.
     ///
     /// # Errors
     /// If the database cannot be read.
-    pub async fn outputs(&self, of: &[InstanceRef]) -> Result<Vec<OutputRow>, StoreError> {
-        let args = Args::NONE.instances(of.to_vec());
+    pub async fn outputs(&self, of: &[AttemptNo]) -> Result<Vec<OutputRow>, StoreError> {
+        let args = Args::NONE.ints(of.iter().map(|attempt| attempt.0).collect());
         self.db().rows(&sql::OUTPUTS, args).await
     }
 }

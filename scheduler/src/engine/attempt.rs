@@ -46,6 +46,13 @@ impl Cause {
 impl World {
     /// What a worker says about an attempt that is on.
     pub(super) fn report(&mut self, run: &mut Run, at: At, report: Report) {
+        if matches!(
+            report,
+            Report::Done { .. } | Report::Skipped { .. } | Report::Failed { .. }
+        ) {
+            // What is over at once has not said that it began: one report, one commit.
+            self.started(run, at);
+        }
         match report {
             Report::Started => self.started(run, at),
             Report::Deferred { handle, why, .. } => self.deferred(run, at, handle, why),

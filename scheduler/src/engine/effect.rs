@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use tidemill_core::id::TaskId;
 use tidemill_core::protocol::{AttemptRef, Duty, InstanceRef, RunNo, Verdict};
 use tidemill_core::state::TaskState;
@@ -63,8 +64,21 @@ pub enum Effect {
     Load(Wanted),
 }
 
+impl Effect {
+    /// The worker that is told, if it is one.
+    #[must_use]
+    pub fn worker(&self) -> Option<&Arc<str>> {
+        match self {
+            Self::Assign { worker, .. }
+            | Self::Stop { worker, .. }
+            | Self::Answer { worker, .. } => Some(worker),
+            Self::Reply { .. } | Self::Load(_) => None,
+        }
+    }
+}
+
 /// What exactly a command changed, or would change.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Changed {
     /// Runs that were made, with their names.
     pub runs_made: Vec<(RunNo, Arc<str>)>,
@@ -83,7 +97,7 @@ pub struct Changed {
 }
 
 /// One task instance that a command changes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskChange {
     /// Which.
     pub of: InstanceRef,
@@ -96,7 +110,7 @@ pub struct TaskChange {
 }
 
 /// What becomes of one date of a backfill.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DatePlan {
     /// The start of what its run covers.
     pub start: Timestamp,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tidemill_core::id::{DagId, GroupId, TaskId};
 use tidemill_core::protocol::{AttemptRef, Hello, InstanceRef, MapIndex, Report, RunNo};
@@ -115,7 +116,8 @@ pub struct Request {
 }
 
 /// What can be asked for.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Command {
     /// A new run by hand.
     Trigger(Trigger),
@@ -124,12 +126,16 @@ pub enum Command {
         /// Which.
         select: Select,
         /// And which around them.
+        #[serde(default)]
         around: Around,
         /// The params that the run has from now on; those it has if none.
+        #[serde(default)]
         params: Option<Value>,
         /// The version that the run has from now on.
+        #[serde(default)]
         version: RunVersion,
         /// Why, for people.
+        #[serde(default)]
         note: Option<Arc<str>>,
     },
     /// Tasks count as having ended like this.
@@ -137,10 +143,12 @@ pub enum Command {
         /// Which.
         select: Select,
         /// And which around them.
+        #[serde(default)]
         around: Around,
         /// How: success, failed or skipped.
         state: TaskState,
         /// Why, for people.
+        #[serde(default)]
         note: Option<Arc<str>>,
     },
     /// A run ends, its remote jobs with it.
@@ -148,6 +156,7 @@ pub enum Command {
         /// Which.
         run: RunNo,
         /// Why, for people.
+        #[serde(default)]
         note: Option<Arc<str>>,
     },
     /// The attempt that is on ends; the task fails.
@@ -167,8 +176,10 @@ pub enum Command {
         /// Its name.
         name: Arc<str>,
         /// How many slots it has; none for any number.
+        #[serde(default)]
         slots: Option<u32>,
         /// Whether deferred tasks keep their slots.
+        #[serde(default)]
         holds_deferred: bool,
     },
     /// A pool goes; what waits for it waits until it is back.
@@ -183,6 +194,7 @@ pub enum Command {
         /// Added to the priority of its tasks.
         priority: i32,
         /// The pool for all of them; their own if none.
+        #[serde(default)]
         pool: Option<Arc<str>>,
     },
     /// Runs for the past.
@@ -204,6 +216,7 @@ pub enum Command {
         /// The run.
         run: RunNo,
         /// The instance; the run itself if none.
+        #[serde(default)]
         task: Option<(TaskId, MapIndex)>,
         /// What they write.
         text: Arc<str>,
@@ -228,24 +241,31 @@ pub enum Command {
 }
 
 /// A new run by hand.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub struct Trigger {
     /// Of which DAG.
     pub dag: DagId,
     /// Its name; made from the time if none.
+    #[serde(default)]
     pub name: Option<Arc<str>>,
     /// What it covers; the last complete interval if none.
+    #[serde(default)]
     pub covers: Option<(Timestamp, Timestamp)>,
     /// Its params, completed from their defaults.
+    #[serde(default)]
     pub params: Value,
     /// Its version; the newest if none.
+    #[serde(default)]
     pub version: Option<Version>,
     /// Why, for people.
+    #[serde(default)]
     pub note: Option<Arc<str>>,
 }
 
 /// A backfill.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub struct Backfill {
     /// Of which DAG.
     pub dag: DagId,
@@ -254,12 +274,16 @@ pub struct Backfill {
     /// The last.
     pub to: Timestamp,
     /// What happens to dates that have a run.
+    #[serde(default)]
     pub reprocess: Reprocess,
     /// Whether the newest date comes first.
+    #[serde(default)]
     pub backwards: bool,
     /// How many of its runs are active at once.
+    #[serde(default = "Backfill::active_runs_max_default")]
     pub active_runs_max: u32,
     /// The params of its runs.
+    #[serde(default)]
     pub params: Value,
 }
 
@@ -268,10 +292,15 @@ impl Backfill {
     pub const ACTIVE_RUNS_MAX_DEFAULT: u32 = 10;
     /// The most dates that one backfill covers.
     pub const DATES_MAX: usize = 100_000;
+
+    const fn active_runs_max_default() -> u32 {
+        Self::ACTIVE_RUNS_MAX_DEFAULT
+    }
 }
 
 /// Which tasks of a run.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub struct Select {
     /// The run.
     pub run: RunNo,
@@ -280,7 +309,8 @@ pub struct Select {
 }
 
 /// Which tasks of a run.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Selected {
     /// All.
     All,
@@ -291,7 +321,8 @@ pub enum Selected {
 }
 
 /// Which tasks around the selected ones are meant, too.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", default)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "five independent ticks of a form"
@@ -310,7 +341,8 @@ pub struct Around {
 }
 
 /// Which version a run has after it was cleared.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum RunVersion {
     /// The one it has.
     #[default]
@@ -322,7 +354,8 @@ pub enum RunVersion {
 }
 
 /// What can be paused.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Pausable {
     /// A DAG: no new runs, no new attempts.
     Dag(DagId),
@@ -335,7 +368,8 @@ pub enum Pausable {
 }
 
 /// Which runs a bulk command is for. What is not given does not matter.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", default)]
 pub struct Filter {
     /// These, whatever else is given.
     pub runs: Vec<RunNo>,
@@ -356,7 +390,8 @@ pub struct Filter {
 }
 
 /// What a bulk command does.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum BulkAction {
     /// What failed runs again.
     RetryFailed,

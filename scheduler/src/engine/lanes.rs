@@ -183,6 +183,12 @@ impl Lanes {
         self.free_gates.push(at);
     }
 
+    /// What waits, lane by lane: what its tasks have in common, and how many entries it has.
+    pub(super) fn waiting(&self) -> impl Iterator<Item = (&LaneKey, usize)> {
+        let used = self.lanes.iter().filter(|lane| !lane.free);
+        used.map(|lane| (&lane.key, lane.waiting.len()))
+    }
+
     pub(super) fn gate(&self, at: GateIx) -> &Gate {
         &self.gates[at as usize]
     }

@@ -318,6 +318,10 @@ impl Engine {
     }
 
     fn hello(&mut self, hello: &Hello) {
+        // What was to be said over its last connection: what still counts is said anew below, or asked for again.
+        self.world
+            .effects
+            .retain(|effect| effect.worker() != Some(&hello.worker));
         let until = self.world.now.after(self.world.config.lease);
         let (worker, new_fleet) = self.world.workers.hello(hello, self.world.now, until);
         self.world.timer(until, Timer::Lease(worker));

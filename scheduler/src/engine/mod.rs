@@ -17,7 +17,9 @@ mod deploy;
 mod dump;
 mod effect;
 mod fast;
+mod fleet;
 mod input;
+mod inputs;
 mod lanes;
 mod layout;
 mod machine;
@@ -36,10 +38,12 @@ mod workers;
 mod world;
 
 pub use effect::{Changed, DatePlan, Effect, Output, Refusal, TaskChange};
+pub use fleet::{Fleet, Waiting, WorkerView};
 pub use input::{
     Around, Backfill, BulkAction, Command, Config, Defects, Filter, Input, Pausable, Request,
     RunVersion, Select, Selected, Trigger, Wanted,
 };
+pub use inputs::Taken;
 pub use machine::Engine;
 pub use rules::{Counts, Seen, Verdict, verdict};
 pub use step::may_follow;

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use tidemill_core::check::needs;
 use tidemill_core::graph::Graph;
 use tidemill_core::id::TaskId;
 use tidemill_core::protocol::TaskNo;
@@ -76,6 +77,8 @@ pub(super) struct Task {
     pub(super) speaks: bool,
     /// Whether it looks at earlier runs.
     pub(super) looks_back: bool,
+    /// The tasks before it whose outputs it takes.
+    pub(super) takes: Box<[Pos]>,
 }
 
 /// What is expanded when a list is there.
@@ -202,6 +205,7 @@ impl Plan {
                 steered_by: steered_by(definition, &graph.up[at]),
                 priority: priorities[at],
                 looks_back: looks_back(task),
+                takes: takes(definition, task),
                 slots: task.placement.slots,
                 limited: task.concurrency != Concurrency::default(),
                 timed: task.timeout.is_some() || sensor(task),
@@ -240,6 +244,14 @@ impl Plan {
 )]
 fn positions(list: &[usize]) -> Box<[Pos]> {
     list.iter().map(|at| *at as Pos).collect()
+}
+
+fn takes(definition: &Definition, task: &TaskSpec) -> Box<[Pos]> {
+    let outputs = needs(definition, task).outputs;
+    let found = outputs
+        .iter()
+        .filter_map(|up| definition.position(up.as_str()));
+    positions(&found.collect::<Vec<_>>())
 }
 
 fn ordered(definition: &Definition, graph: &Graph) -> Result<Vec<usize>, String> {

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use tidemill_core::id::TaskId;
 use tidemill_core::protocol::{InstanceRef, MapIndex, RunNo};
 use tidemill_core::state::{RunState, TaskState};
@@ -17,7 +18,8 @@ use super::slot::Flags;
 use super::world::World;
 
 /// What can hold a task, in the order in which it is looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Gate {
     /// The run was taken out because it could not be evaluated.
     Quarantine,
@@ -66,7 +68,7 @@ pub enum Gate {
 }
 
 /// One gate before a task.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Held {
     /// Which.
     pub gate: Gate,
@@ -86,7 +88,7 @@ pub struct Held {
 pub const HOLDERS_MAX: usize = 20;
 
 /// Somebody who holds a gate.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
     /// The run.
     pub run: RunNo,
@@ -101,7 +103,7 @@ pub struct Holder {
 }
 
 /// Why a task is not running.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Why {
     /// Where it stands.
     pub state: TaskState,

@@ -113,6 +113,14 @@ impl Workers {
         self.by_name.get(name).copied()
     }
 
+    /// The queues that a worker serves, and how many versions it holds.
+    pub(super) fn serves(&self, worker: &Worker) -> (Vec<Arc<str>>, usize) {
+        let fleet = worker.fleet.map(|fleet| &self.fleets[fleet as usize]);
+        fleet.map_or((Vec::new(), 0), |fleet| {
+            (fleet.queues.clone(), fleet.versions.len())
+        })
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = (WorkerIx, &Worker)> {
         let numbers = (1..).filter_map(NonZeroU32::new);
         numbers.zip(&self.all)

@@ -5,11 +5,10 @@ use sqlx::postgres::types::Oid;
 use sqlx::postgres::{PgArgumentBuffer, PgTypeInfo};
 use sqlx::sqlite::SqliteArguments;
 use sqlx::{Arguments as _, Encode, Postgres, Type, encode::IsNull, error::BoxDynError};
-use tidemill_core::protocol::InstanceRef;
 use tidemill_core::time::Timestamp;
 
 use super::table_rows::{Array, PG_EPOCH, TIMESTAMPTZ};
-use super::{Jsonb, Sheet as _, fit};
+use super::{Jsonb, fit};
 
 #[derive(Debug, Clone)]
 enum Arg {
@@ -17,7 +16,6 @@ enum Arg {
     Text(Option<String>),
     Time(Option<Timestamp>),
     Ints(Vec<i64>),
-    Instances(Vec<InstanceRef>),
 }
 
 /// The arguments of a query, in order.
@@ -59,12 +57,6 @@ impl Args {
         self
     }
 
-    /// Many task instances: three arrays on PostgreSQL, one list of lists on SQLite.
-    pub(crate) fn instances(mut self, values: Vec<InstanceRef>) -> Self {
-        self.0.push(Arg::Instances(values));
-        self
-    }
-
     /// In PostgreSQL's form.
     pub(crate) fn postgres(&self) -> Result<PgArguments, sqlx::Error> {
         let mut out = PgArguments::default();
@@ -74,12 +66,6 @@ impl Args {
                 Arg::Text(value) => out.add(value.as_deref()),
                 Arg::Time(value) => out.add(Instant(*value)),
                 Arg::Ints(values) => out.add(Array::ints(values.iter().copied())),
-                Arg::Instances(values) => out
-                    .add(Array::ints(values.iter().map(|of| of.run.0)))
-                    .and_then(|()| out.add(Array::ints(values.iter().map(|of| of.task.0.into()))))
-                    .and_then(|()| {
-                        out.add(Array::ints(values.iter().map(|of| of.map_index.into())))
-                    }),
             }
             .map_err(sqlx::Error::Encode)?;
         }
@@ -95,14 +81,6 @@ impl Args {
                 Arg::Text(value) => out.add(value.clone()),
                 Arg::Time(value) => out.add(value.map(fit::time)),
                 Arg::Ints(values) => out.add(Jsonb::ints(values)),
-                Arg::Instances(values) => {
-                    let mut rows = Jsonb::default();
-                    for of in values {
-                        rows.row();
-                        rows.instance(*of);
-                    }
-                    out.add(rows.into_bytes())
-                }
             }
             .map_err(sqlx::Error::Encode)?;
         }

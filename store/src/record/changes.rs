@@ -63,6 +63,15 @@ pub struct Changes {
     pub audits: Vec<AuditRow>,
 }
 
+impl Changes {
+    /// Whether there is nothing to write.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        // Nothing is compared but the lengths of the lists, all of them, also those that are added later.
+        *self == Self::default()
+    }
+}
+
 /// Everything active, as a start reads it back: the engine made of it decides as the one that wrote it would have.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Recovered {

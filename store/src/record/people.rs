@@ -3,6 +3,7 @@
 use std::str::FromStr;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use tidemill_core::id::DagId;
 use tidemill_core::protocol::RunNo;
 use tidemill_core::time::Timestamp;
@@ -27,7 +28,8 @@ pub struct PoolRow {
 }
 
 /// Which dates of a backfill that have a run already are run again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Reprocess {
     /// None.
     #[default]

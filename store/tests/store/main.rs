@@ -63,7 +63,7 @@ on_both! {
         what_a_database_cannot_hold_is_made_fit_and_wedges_nobody;
     finders:
         a_row_that_somebody_spoilt_is_named,
-        outputs_are_those_of_the_attempt_that_succeeded,
+        outputs_are_found_by_their_attempts,
         runs_are_found_by_their_dates,
         runs_that_have_ended_are_read_back_when_asked_for;
     hints:

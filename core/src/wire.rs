@@ -1,0 +1,205 @@
+//! The messages of a connection between a worker and the scheduler, and how it goes: the worker offers the DAG versions it
+//! holds, brings those that the scheduler asks for, says hello, and from then on both sides speak when they have something
+//! to say. What a worker reports stays with it until it is answered, and is said again over the next connection.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{DagId, TaskId};
+use crate::operator::{Connection, Secret, TaskError};
+use crate::protocol::{Assignment, AttemptRef, Hello, Report, Verdict};
+use crate::span::as_text;
+use crate::spec::{DagSpec, is_default};
+use crate::version::Version;
+
+/// The protocol that this build speaks. It grows when an older side would misunderstand a newer one.
+pub const PROTOCOL: u32 = 1;
+
+/// The longest message; both sides refuse a longer one.
+pub const MESSAGE_BYTES_MAX: usize = 64 << 20;
+
+/// What a task may return, as JSON.
+pub const OUTPUT_BYTES_MAX: usize = 1 << 20;
+
+/// What a worker says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FromWorker {
+    /// First: what it holds. It is answered by [`ToWorker::Need`] or [`ToWorker::Refused`].
+    Offer {
+        /// The protocol it speaks.
+        protocol: u32,
+        /// Its name.
+        worker: Arc<str>,
+        /// The DAG versions that it holds.
+        versions: Vec<(DagId, Version)>,
+    },
+    /// Second, if something was asked for: DAG versions, and the pools that their project declares.
+    Bring {
+        /// The versions.
+        specs: Vec<Arc<DagSpec>>,
+        /// Pools and their slots; one that is there already stays as it is.
+        pools: BTreeMap<String, Option<u32>>,
+    },
+    /// Third: it is ready. It is answered by [`ToWorker::Welcome`].
+    Hello(Hello),
+    /// What became of attempts, in order.
+    Reports(Vec<(AttemptRef, Report)>),
+    /// It is alive; answered by [`ToWorker::Beaten`].
+    Beat {
+        /// Which beat.
+        nth: u64,
+    },
+    /// It takes nothing new.
+    Draining,
+    /// It holds nothing any more and goes.
+    Left,
+    /// A task needs something that only the scheduler can fetch; answered by [`ToWorker::Given`].
+    Ask {
+        /// The answer bears it.
+        id: u64,
+        /// What.
+        what: Asked,
+    },
+}
+
+/// What a task needs of the scheduler.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Asked {
+    /// A connection.
+    Connection(String),
+    /// A variable.
+    Variable(String),
+}
+
+/// What the scheduler says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ToWorker {
+    /// The DAG versions that it does not know yet.
+    Need {
+        /// Which.
+        versions: Vec<(DagId, Version)>,
+    },
+    /// The worker is in.
+    Welcome {
+        /// How long it may be silent.
+        #[serde(with = "as_text")]
+        lease: Duration,
+    },
+    /// Something to do.
+    Assign(Order),
+    /// Stop an attempt, and cancel what it started outside.
+    Stop(AttemptRef),
+    /// What became of a report, in the order of the reports on this attempt.
+    Answer(AttemptRef, Verdict),
+    /// A beat was heard.
+    Beaten {
+        /// Which.
+        nth: u64,
+        /// Whether the scheduler knows that it still leads. If not, and another one says that it does, the worker goes there.
+        leads: bool,
+    },
+    /// What a task asked for.
+    Given {
+        /// What was asked.
+        id: u64,
+        /// It.
+        what: Result<Given, TaskError>,
+    },
+    /// The worker cannot be used; it ends.
+    Refused {
+        /// Why, for people.
+        why: Arc<str>,
+    },
+}
+
+/// An attempt, with what its arguments are made of.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Order {
+    /// The attempt.
+    pub assignment: Assignment,
+    /// What the upstream tasks that it names returned; JSON.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub outputs: Vec<(TaskId, Arc<str>)>,
+}
+
+/// What a task asked for.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Given {
+    /// A connection, open: it only ever travels to the worker that asked.
+    Connection {
+        /// What kind of system it is.
+        kind: String,
+        /// What everybody may see.
+        fields: BTreeMap<String, String>,
+        /// What nobody may see.
+        secrets: BTreeMap<String, String>,
+    },
+    /// A variable.
+    Variable(String),
+}
+
+impl std::fmt::Debug for Given {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Connection { kind, .. } => write!(f, "Connection({kind}, …)"),
+            Self::Variable(_) => f.write_str("Variable(…)"),
+        }
+    }
+}
+
+impl From<Connection> for Given {
+    fn from(connection: Connection) -> Self {
+        let open = |(name, secret): (String, Secret)| (name, secret.reveal().to_owned());
+        Self::Connection {
+            kind: connection.kind,
+            fields: connection.fields,
+            secrets: connection.secrets.into_iter().map(open).collect(),
+        }
+    }
+}
+
+impl Given {
+    /// The connection of this name, if it is one.
+    #[must_use]
+    pub fn connection(self, name: &str) -> Option<Connection> {
+        let Self::Connection {
+            kind,
+            fields,
+            secrets,
+        } = self
+        else {
+            return None;
+        };
+        let hide = |(name, secret): (String, String)| (name, Secret::new(secret));
+        Some(Connection {
+            name: name.to_owned(),
+            kind,
+            fields,
+            secrets: secrets.into_iter().map(hide).collect(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_travels_and_is_shown_to_nobody() {
+        let crm = Connection::new("crm", "http")
+            .with("host", "crm.example")
+            .with_secret("token", "s3cret");
+        let given = Given::from(crm.clone());
+        assert!(!format!("{given:?}").contains("s3cret"));
+        let json = serde_json::to_string(&given).unwrap();
+        let back: Given = serde_json::from_str(&json).unwrap();
+        assert_eq!(back.connection("crm"), Some(crm));
+    }
+}

@@ -1,0 +1,111 @@
+//! The accept loop. It is our own because every connection has to have limits: of time for its headers, and of how many
+//! there are.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::time::sleep;
+use tracing::{debug, warn};
+
+/// What is allowed.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// How many connections there may be at once. Those beyond wait in the system's own queue.
+    pub connections: usize,
+    /// How long a connection may take to send the headers of a request, the first and each after it.
+    pub headers_within: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 4_096,
+            headers_within: Duration::from_secs(20),
+        }
+    }
+}
+
+/// After an error of the system, such as too many open files, the next connection is taken no sooner.
+const REST: Duration = Duration::from_millis(100);
+
+/// Answers connections until `stop` says so. Those that are open then are let go.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    limits: Limits,
+    mut stop: watch::Receiver<bool>,
+) {
+    let places = Arc::new(Semaphore::new(limits.connections));
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(limits.headers_within)
+        .max_buf_size(64 << 10);
+    let stopped = stop.wait_for(|stop| *stop);
+    tokio::pin!(stopped);
+    loop {
+        let accepted = tokio::select! {
+            _ = &mut stopped => return,
+            accepted = accept(&listener, &places) => accepted,
+        };
+        let Some((stream, place)) = accepted else {
+            return;
+        };
+        let (http, router) = (http.clone(), router.clone());
+        tokio::spawn(async move {
+            answer(&http, router, stream).await;
+            drop(place);
+        });
+    }
+}
+
+async fn accept(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> Option<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+    let place = Arc::clone(places).acquire_owned().await.ok()?;
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => return Some((stream, place)),
+            Err(error) => {
+                warn!("cannot take a connection: {error}");
+                sleep(REST).await;
+            }
+        }
+    }
+}
+
+async fn answer(http: &http1::Builder, router: Router, stream: TcpStream) {
+    // Hand-offs are small messages; none waits for another to fill a packet.
+    if let Err(error) = stream.set_nodelay(true) {
+        debug!("cannot set up a connection: {error}");
+        return;
+    }
+    let service = tower_service(router);
+    let served = http
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades()
+        .await;
+    if let Err(error) = served {
+        debug!("a connection ended badly: {error}");
+    }
+}
+
+fn tower_service(
+    router: Router,
+) -> impl hyper::service::Service<
+    hyper::Request<Incoming>,
+    Response = hyper::Response<Body>,
+    Error = Infallible,
+    Future: Send,
+> {
+    TowerToHyperService::new(router)
+}

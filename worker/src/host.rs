@@ -1,0 +1,131 @@
+//! What a task sees of its worker.
+
+use std::any::{Any, TypeId};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use tidemill_core::operator::{BoxFuture, Connection, Host, Level, TaskError, TaskResult};
+use tidemill_core::time::Timestamp;
+use tidemill_core::wire::{Asked, Given};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::session::Event;
+
+/// Clients and services shared by tasks, found by their type.
+#[derive(Clone, Default)]
+pub struct Services(HashMap<TypeId, Arc<dyn Any + Send + Sync>>);
+
+impl std::fmt::Debug for Services {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Services({})", self.0.len())
+    }
+}
+
+impl Services {
+    /// These.
+    #[must_use]
+    pub fn new(services: HashMap<TypeId, Arc<dyn Any + Send + Sync>>) -> Self {
+        Self(services)
+    }
+
+    fn find(&self, kind: TypeId) -> Option<Arc<dyn Any + Send + Sync>> {
+        self.0.get(&kind).cloned()
+    }
+}
+
+/// Whether an attempt is to stop.
+#[derive(Debug, Clone)]
+pub(crate) struct Stopping(watch::Receiver<bool>);
+
+impl Stopping {
+    pub(crate) fn new() -> (watch::Sender<bool>, Self) {
+        let (say, hear) = watch::channel(false);
+        (say, Self(hear))
+    }
+
+    pub(crate) const fn of(told: watch::Receiver<bool>) -> Self {
+        Self(told)
+    }
+
+    pub(crate) fn is_told(&self) -> bool {
+        *self.0.borrow()
+    }
+
+    /// Done once it is told to stop; never if nobody is left to tell it.
+    pub(crate) async fn told(mut self) {
+        if self.0.wait_for(|stop| *stop).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// What one attempt sees.
+pub(crate) struct WorkerHost {
+    pub(crate) wall: fn() -> Timestamp,
+    pub(crate) session: mpsc::UnboundedSender<Event>,
+    pub(crate) services: Services,
+    pub(crate) stopping: Stopping,
+}
+
+impl WorkerHost {
+    async fn ask(&self, what: Asked) -> TaskResult<Given> {
+        let (reply, given) = oneshot::channel();
+        let gone = || TaskError::lost("the worker is ending");
+        let asked = self.session.send(Event::Ask { what, reply });
+        asked.map_err(|_| gone())?;
+        given.await.map_err(|_| gone())?
+    }
+}
+
+impl Host for WorkerHost {
+    fn now(&self) -> DateTime<Utc> {
+        (self.wall)().date()
+    }
+
+    fn sleep(&self, span: Duration) -> BoxFuture<'_, ()> {
+        let stopped = self.stopping.clone().told();
+        Box::pin(async move {
+            tokio::select! {
+                () = stopped => {}
+                () = tokio::time::sleep(span) => {}
+            }
+        })
+    }
+
+    fn connection<'a>(&'a self, name: &'a str) -> BoxFuture<'a, TaskResult<Connection>> {
+        Box::pin(async move {
+            let given = self.ask(Asked::Connection(name.to_owned())).await?;
+            let odd = || TaskError::permanent(format!("`{name}` is no connection"));
+            given.connection(name).ok_or_else(odd)
+        })
+    }
+
+    fn variable<'a>(&'a self, name: &'a str) -> BoxFuture<'a, TaskResult<String>> {
+        Box::pin(async move {
+            match self.ask(Asked::Variable(name.to_owned())).await? {
+                Given::Variable(value) => Ok(value),
+                Given::Connection { .. } => {
+                    Err(TaskError::permanent(format!("`{name}` is no variable")))
+                }
+            }
+        })
+    }
+
+    fn log(&self, level: Level, line: &str) {
+        tracing::debug!(?level, "{line}");
+    }
+
+    fn progress(&self, part: f64, words: &str) {
+        tracing::debug!(part, "{words}");
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.stopping.is_told()
+    }
+
+    fn service(&self, kind: TypeId) -> Option<Arc<dyn Any + Send + Sync>> {
+        self.services.find(kind)
+    }
+}

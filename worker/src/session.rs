@@ -1,0 +1,687 @@
+//! The session with the scheduler: it keeps the connection, and goes on without one for as long as the lease allows.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tidemill_core::operator::{TaskError, TaskResult};
+use tidemill_core::protocol::{AttemptRef, Duty, Hello, Report};
+use tidemill_core::wire::{Asked, FromWorker, Given, Order, PROTOCOL, ToWorker};
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{Instant, sleep_until};
+use tracing::{debug, info, warn};
+
+use crate::book::{Book, Held, Stage, Wait};
+use crate::host::{Stopping, WorkerHost};
+use crate::project::Project;
+use crate::run::{Run, carry_out};
+use crate::watch::Lookout;
+use crate::wire::{Connect, ConnectError, Wire};
+use crate::{Config, Ended};
+
+/// A beat is sent after this part of the lease.
+const BEAT_PART: u32 = 6;
+
+/// When nothing was heard for this part of the lease, others may soon have what runs here: it ends.
+const FENCE_PART: f64 = 0.8;
+
+/// How long to wait before connecting again; doubled up to the last.
+const AGAIN: Duration = Duration::from_millis(100);
+const AGAIN_MAX: Duration = Duration::from_secs(2);
+
+/// How long the end of a worker waits for the answers to its last reports.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
+/// A look that could not see how things stand is taken again this often before the attempt fails.
+const BLIND_MAX: u32 = 10;
+const BLIND_WAIT: Duration = Duration::from_secs(1);
+const BLIND_WAIT_MAX: Duration = Duration::from_secs(60);
+
+/// How many events are taken in before the loop looks round again.
+const GULP: usize = 4_096;
+
+/// What attempts tell their session.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// What became of an attempt.
+    Report { attempt: AttemptRef, report: Report },
+    /// It waits for something outside.
+    Waits {
+        attempt: AttemptRef,
+        handle: Arc<str>,
+        wait: Duration,
+        why: Arc<str>,
+    },
+    /// It could not be seen how what it waits for stands.
+    Blind {
+        attempt: AttemptRef,
+        error: TaskError,
+    },
+    /// A task needs something that only the scheduler can fetch.
+    Ask {
+        what: Asked,
+        reply: oneshot::Sender<TaskResult<Given>>,
+    },
+}
+
+/// A connection.
+struct Open {
+    wire: Wire,
+    /// The scheduler said welcome.
+    is_in: bool,
+}
+
+/// The session with the scheduler.
+pub(crate) struct Session {
+    config: Config,
+    project: Arc<Project>,
+    runtime: Handle,
+    events: (mpsc::UnboundedSender<Event>, mpsc::UnboundedReceiver<Event>),
+    book: Book,
+    lookout: Lookout,
+    asks: HashMap<u64, oneshot::Sender<TaskResult<Given>>>,
+    /// What is to be said beside reports.
+    outgoing: Vec<FromWorker>,
+    asked: u64,
+    lease: Duration,
+    /// When the last beat was sent that was answered: until then the scheduler knows of us.
+    confirmed: Instant,
+    beats: HashMap<u64, Instant>,
+    beat: u64,
+    draining: bool,
+}
+
+impl Session {
+    pub(crate) fn new(config: Config, project: Arc<Project>, runtime: Handle) -> Self {
+        let lookout = Lookout::new(&config.looks_per_second);
+        Self {
+            config,
+            project,
+            runtime,
+            events: mpsc::unbounded_channel(),
+            book: Book::default(),
+            lookout,
+            asks: HashMap::new(),
+            outgoing: Vec::new(),
+            asked: 0,
+            lease: Duration::from_secs(30),
+            confirmed: Instant::now(),
+            beats: HashMap::new(),
+            beat: 0,
+            draining: false,
+        }
+    }
+
+    /// Keeps the session until `stop` says so, or the scheduler refuses this worker.
+    pub(crate) async fn run(
+        mut self,
+        connect: &dyn Connect,
+        stop: watch::Receiver<bool>,
+    ) -> Result<(), Ended> {
+        let mut again = AGAIN;
+        let stopping = Stopping::of(stop);
+        let mut last_moment: Option<Instant> = None;
+        loop {
+            // Without a connection everything goes on; only what is to be said waits.
+            let mut connecting = connect.connect();
+            let wire = loop {
+                tokio::select! {
+                    biased;
+                    tried = &mut connecting => match tried {
+                        Ok(wire) => break Some(wire),
+                        Err(ConnectError::Never(why)) => return Err(Ended::Refused(why.into())),
+                        Err(ConnectError::Later(why)) => {
+                            debug!("no connection with the scheduler: {why}");
+                            let pause = Instant::now() + again;
+                            again = (again * 2).min(AGAIN_MAX);
+                            connecting = Box::pin(async move {
+                                sleep_until(pause).await;
+                                connect.connect().await
+                            });
+                        }
+                    },
+                    _ = self.go_on(None) => {}
+                    () = stopping.clone().told(), if !self.draining => {
+                        last_moment = Some(self.drain());
+                    }
+                    () = until(last_moment) => break None,
+                }
+                if self.draining && self.book.is_empty() {
+                    break None;
+                }
+            };
+            let Some(wire) = wire else { return Ok(()) };
+            let mut open = Open { wire, is_in: false };
+            self.offer(&mut open);
+            let ended = self
+                .connected(&mut open, connect, &stopping, &mut last_moment)
+                .await;
+            if let Some(ended) = ended {
+                return ended;
+            }
+            if open.is_in {
+                again = AGAIN;
+                warn!("the connection with the scheduler ended; connecting again");
+            } else {
+                tokio::time::sleep(again).await;
+                again = (again * 2).min(AGAIN_MAX);
+            }
+            self.lose();
+        }
+    }
+
+    /// While there is a connection. None when it ended.
+    async fn connected(
+        &mut self,
+        open: &mut Open,
+        connect: &dyn Connect,
+        stopping: &Stopping,
+        last_moment: &mut Option<Instant>,
+    ) -> Option<Result<(), Ended>> {
+        loop {
+            let told = stopping.clone().told();
+            let draining = self.draining;
+            tokio::select! {
+                biased;
+                step = self.go_on(Some(open)) => match step {
+                    Step::Went => {}
+                    Step::Ended => return None,
+                    Step::Refused(why) => return Some(Err(Ended::Refused(why))),
+                    Step::Unsure => {
+                        if connect.another_leads().await {
+                            info!("another scheduler leads; going there");
+                            return None;
+                        }
+                    }
+                },
+                () = told, if !draining => *last_moment = Some(self.drain()),
+                () = until(*last_moment) => {
+                    self.give_up();
+                    *last_moment = Some(Instant::now() + LAST_WORDS);
+                    if draining && self.book.in_stage(|stage| matches!(stage, Stage::Over)).is_empty() {
+                        return Some(Ok(()));
+                    }
+                }
+            }
+            if self.draining && self.book.is_empty() {
+                let _ = open.wire.say.send(vec![FromWorker::Left]).await;
+                info!("everything is handed over or done; ending");
+                return Some(Ok(()));
+            }
+            if open.wire.say.is_closed() {
+                return None;
+            }
+        }
+    }
+
+    /// One step of what goes on with and without a connection. Nothing is lost when it is dropped.
+    async fn go_on(&mut self, mut open: Option<&mut Open>) -> Step {
+        let is_in = open.as_ref().is_some_and(|open| open.is_in);
+        let now = Instant::now();
+        let look = self
+            .lookout
+            .next()
+            .unwrap_or(now + Duration::from_secs(3600));
+        let beat = self.beats_at();
+        let fence = self.confirmed + self.lease.mul_f64(FENCE_PART);
+        let waiting = is_in && (self.book.has_unsaid() || !self.outgoing.is_empty());
+        let mut events = Vec::new();
+        let heard = tokio::select! {
+            biased;
+            heard = hear(open.as_deref_mut().map(|open| &mut open.wire), waiting) => heard,
+            _ = self.events.1.recv_many(&mut events, GULP) => Heard::Nothing,
+            () = sleep_until(beat), if is_in => {
+                self.send_beat();
+                Heard::Nothing
+            }
+            () = sleep_until(look) => {
+                self.look();
+                Heard::Nothing
+            }
+            () = sleep_until(fence), if !self.book.is_quiet() => {
+                self.fence();
+                Heard::Nothing
+            }
+        };
+        for event in events {
+            self.event(event);
+        }
+        let Some(open) = open else { return Step::Went };
+        let mut step = Step::Went;
+        match heard {
+            Heard::Nothing => {}
+            Heard::End => return Step::Ended,
+            Heard::Messages(messages) => {
+                for message in messages {
+                    match self.hear(open, message) {
+                        Step::Went => {}
+                        other => step = other,
+                    }
+                }
+            }
+        }
+        match self.say(open) {
+            Ok(()) => step,
+            Err(Closed) => Step::Ended,
+        }
+    }
+
+    fn offer(&mut self, open: &mut Open) {
+        let offer = FromWorker::Offer {
+            protocol: PROTOCOL,
+            worker: Arc::clone(&self.config.name),
+            versions: self.project.versions(),
+        };
+        // The channel is new and empty.
+        let _ = open.wire.say.try_send(vec![offer]);
+    }
+
+    fn hear(&mut self, open: &mut Open, message: ToWorker) -> Step {
+        match message {
+            ToWorker::Need { versions } => self.hello(open, &versions),
+            ToWorker::Welcome { lease } => {
+                open.is_in = true;
+                self.lease = lease;
+                self.confirmed = Instant::now();
+                self.beats.clear();
+                self.send_beat();
+                info!("connected with the scheduler");
+            }
+            ToWorker::Assign(order) => self.take(Arc::new(order)),
+            ToWorker::Stop(attempt) => self.stop(attempt),
+            ToWorker::Answer(attempt, verdict) => self.book.answered(attempt, verdict),
+            ToWorker::Beaten { nth, leads } => {
+                if let Some(sent) = self.beats.remove(&nth) {
+                    self.confirmed = self.confirmed.max(sent);
+                    self.beats.retain(|beat, _| *beat > nth);
+                }
+                if !leads {
+                    return Step::Unsure;
+                }
+            }
+            ToWorker::Given { id, what } => {
+                if let Some(reply) = self.asks.remove(&id) {
+                    let _ = reply.send(what);
+                }
+            }
+            ToWorker::Refused { why } => return Step::Refused(why),
+        }
+        Step::Went
+    }
+
+    fn hello(
+        &mut self,
+        open: &mut Open,
+        need: &[(tidemill_core::id::DagId, tidemill_core::version::Version)],
+    ) {
+        let mut messages = Vec::new();
+        if !need.is_empty() {
+            messages.push(FromWorker::Bring {
+                specs: self.project.specs(need),
+                pools: self.project.pools.clone(),
+            });
+        }
+        messages.push(FromWorker::Hello(Hello {
+            worker: Arc::clone(&self.config.name),
+            build: Arc::clone(&self.config.build),
+            slots: self.config.slots,
+            queues: self.config.queues.clone(),
+            versions: self.project.versions(),
+            holds: self.book.holds(),
+        }));
+        if self.draining {
+            messages.push(FromWorker::Draining);
+        }
+        self.book.say_again();
+        let _ = open.wire.say.try_send(messages);
+    }
+
+    /// Says what is to be said, if there is room.
+    fn say(&mut self, open: &mut Open) -> Result<(), Closed> {
+        if !open.is_in || (!self.book.has_unsaid() && self.outgoing.is_empty()) {
+            return Ok(());
+        }
+        match open.wire.say.try_reserve() {
+            Ok(place) => {
+                let mut messages = std::mem::take(&mut self.outgoing);
+                let reports = self.book.unsaid();
+                if !reports.is_empty() {
+                    messages.push(FromWorker::Reports(reports));
+                }
+                place.send(messages);
+                Ok(())
+            }
+            Err(mpsc::error::TrySendError::Full(())) => Ok(()),
+            Err(mpsc::error::TrySendError::Closed(())) => Err(Closed),
+        }
+    }
+
+    /// The connection is gone. What was asked over it is asked by its tasks again.
+    fn lose(&mut self) {
+        for (_, reply) in self.asks.drain() {
+            let _ = reply.send(Err(TaskError::transient(
+                "the connection with the scheduler ended",
+            )));
+        }
+        self.outgoing.clear();
+        self.beats.clear();
+    }
+
+    fn take(&mut self, order: Arc<Order>) {
+        let attempt = order.assignment.attempt;
+        if self.book.get(attempt).is_some() {
+            // It was on its way over the last connection as well.
+            return;
+        }
+        if self.draining {
+            self.book.report(
+                attempt,
+                Report::Refused {
+                    why: "the worker is ending".into(),
+                },
+            );
+            return;
+        }
+        if order.assignment.duty == Duty::Watch {
+            let handle = order.assignment.handle.clone();
+            let wait = Wait {
+                handle: handle.unwrap_or_else(|| "null".into()),
+                why: "".into(),
+                blind: 0,
+            };
+            self.book.hold(Held {
+                order,
+                stage: Stage::Parked,
+                wait: Some(wait),
+            });
+            return self.lookout.add(attempt, Instant::now());
+        }
+        let works = order.assignment.duty == Duty::Run;
+        let stage = self.start(Arc::clone(&order), works, carry_out);
+        self.book.hold(Held {
+            order,
+            stage,
+            wait: None,
+        });
+    }
+
+    /// Starts something on the tasks' runtime.
+    fn start<F>(&self, order: Arc<Order>, works: bool, how: impl FnOnce(Run) -> F) -> Stage
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let (stop, stopping) = Stopping::new();
+        let host = WorkerHost {
+            wall: self.config.wall,
+            session: self.events.0.clone(),
+            services: self.project.services.clone(),
+            stopping: stopping.clone(),
+        };
+        let run = Run {
+            order,
+            project: Arc::clone(&self.project),
+            host: Arc::new(host),
+            stopping,
+            runtime: self.runtime.clone(),
+        };
+        let abort = self.runtime.spawn(how(run)).abort_handle();
+        Stage::Busy { abort, stop, works }
+    }
+
+    fn stop(&mut self, attempt: AttemptRef) {
+        let Some(held) = self.book.get_mut(attempt) else {
+            // It never came here. Whoever is asked to release it gets all that is needed for that.
+            let why = "the worker does not hold it".into();
+            return self.book.report(attempt, Report::Refused { why });
+        };
+        match &held.stage {
+            Stage::Busy { stop, .. } => {
+                let _ = stop.send(true);
+            }
+            Stage::Parked | Stage::Over => {
+                let handle = held.wait.take().map(|wait| wait.handle);
+                let handle = handle.or_else(|| held.order.assignment.handle.clone());
+                let order = Arc::clone(&held.order);
+                let stage = self.start(order, false, |run| run.release(handle));
+                if let Some(held) = self.book.get_mut(attempt) {
+                    held.stage = stage;
+                }
+            }
+        }
+    }
+
+    fn event(&mut self, event: Event) {
+        match event {
+            Event::Report { attempt, report } => {
+                // What is not held any more was taken away: somebody else has it.
+                if self.book.get(attempt).is_some() {
+                    self.book.report(attempt, report);
+                }
+            }
+            Event::Waits {
+                attempt,
+                handle,
+                wait,
+                why,
+            } => self.park(
+                attempt,
+                Wait {
+                    handle,
+                    why,
+                    blind: 0,
+                },
+                wait,
+            ),
+            Event::Blind { attempt, error } => self.blind(attempt, error),
+            Event::Ask { what, reply } => {
+                self.asked += 1;
+                self.asks.insert(self.asked, reply);
+                self.outgoing.push(FromWorker::Ask {
+                    id: self.asked,
+                    what,
+                });
+            }
+        }
+    }
+
+    fn park(&mut self, attempt: AttemptRef, wait: Wait, until: Duration) {
+        let draining = self.draining;
+        let Some(held) = self.book.get_mut(attempt) else {
+            return;
+        };
+        let known = held.wait.replace(wait.clone());
+        held.stage = Stage::Parked;
+        let told = known
+            .as_ref()
+            .is_some_and(|known| known.handle == wait.handle && known.why == wait.why);
+        if !told {
+            self.book.report(
+                attempt,
+                Report::Deferred {
+                    handle: wait.handle,
+                    wait: until,
+                    why: wait.why,
+                },
+            );
+        }
+        if draining {
+            return self.book.report(attempt, Report::HandedOver);
+        }
+        self.lookout.add(attempt, Instant::now() + until);
+    }
+
+    /// A look could not see how things stand. That changes nothing, unless it lasts.
+    fn blind(&mut self, attempt: AttemptRef, error: TaskError) {
+        let draining = self.draining;
+        let Some(held) = self.book.get_mut(attempt) else {
+            return;
+        };
+        let sensor = self
+            .project
+            .task(&key(&held.order), held.order.assignment.task.as_str())
+            .is_some_and(|(_, task, _)| {
+                matches!(task.kind, tidemill_core::spec::TaskKind::Sensor { .. })
+            });
+        let blind = held.wait.as_ref().map_or(BLIND_MAX, |wait| wait.blind + 1);
+        if sensor || !error.kind.is_retried() || blind > BLIND_MAX {
+            return self.book.report(
+                attempt,
+                Report::Failed {
+                    error: Box::new(error),
+                    job_ended: false,
+                    loads: Vec::new(),
+                },
+            );
+        }
+        warn!(attempt = %attempt.attempt, "cannot see how what it waits for stands: {error}");
+        held.stage = Stage::Parked;
+        if let Some(wait) = &mut held.wait {
+            wait.blind = blind;
+        }
+        if draining {
+            return self.book.report(attempt, Report::HandedOver);
+        }
+        let pause = (BLIND_WAIT * (1 << blind.min(6))).min(BLIND_WAIT_MAX);
+        let pause = pause.max(error.retry_after.unwrap_or_default());
+        self.lookout.add(attempt, Instant::now() + pause);
+    }
+
+    /// Looks at what is due.
+    fn look(&mut self) {
+        let now = Instant::now();
+        let (book, project) = (&self.book, &self.project);
+        let operator = |attempt: AttemptRef| {
+            let order = &book.get(attempt)?.order;
+            let (_, task, _) = project.task(&key(order), order.assignment.task.as_str())?;
+            Some(task.operator.clone())
+        };
+        let mut due = Vec::new();
+        while let Some(attempt) = self.lookout.take(now, operator) {
+            due.push(attempt);
+        }
+        for attempt in due {
+            let Some(held) = self.book.get(attempt) else {
+                continue;
+            };
+            let (Stage::Parked, Some(wait)) = (&held.stage, &held.wait) else {
+                continue;
+            };
+            let (order, handle) = (Arc::clone(&held.order), Arc::clone(&wait.handle));
+            let stage = self.start(order, false, |run| run.look(handle));
+            if let Some(held) = self.book.get_mut(attempt) {
+                held.stage = stage;
+            }
+        }
+    }
+
+    /// Takes nothing new, and hands over what it watches. Says when what still runs is given up.
+    fn drain(&mut self) -> Instant {
+        self.draining = true;
+        self.outgoing.push(FromWorker::Draining);
+        for attempt in self.book.in_stage(|stage| matches!(stage, Stage::Parked)) {
+            self.book.report(attempt, Report::HandedOver);
+        }
+        let running = self
+            .book
+            .in_stage(|stage| matches!(stage, Stage::Busy { .. }));
+        info!(
+            running = running.len(),
+            seconds = self.config.grace.as_secs(),
+            "ending: taking nothing new, waiting for what runs"
+        );
+        Instant::now() + self.config.grace
+    }
+
+    /// What still runs at the end of the grace is given up: another worker runs it again.
+    fn give_up(&mut self) {
+        let busy = self
+            .book
+            .in_stage(|stage| matches!(stage, Stage::Busy { .. }));
+        for attempt in busy {
+            let Some(held) = self.book.get_mut(attempt) else {
+                continue;
+            };
+            held.end();
+            let works = matches!(held.stage, Stage::Busy { works: true, .. });
+            let report = if works {
+                crate::order::failed(TaskError::lost("its worker ended before it was done"))
+            } else {
+                Report::HandedOver
+            };
+            self.book.report(attempt, report);
+        }
+    }
+
+    /// The scheduler may have given what runs here to others: it ends, without touching what it started outside.
+    fn fence(&mut self) {
+        let ended = self.book.fence();
+        if ended > 0 {
+            warn!(
+                ended,
+                "no word from the scheduler for most of the lease: what ran here was ended, because others may have it by now"
+            );
+        }
+    }
+
+    fn beats_at(&self) -> Instant {
+        let last = self.beats.values().copied().max();
+        last.unwrap_or(self.confirmed) + self.lease / BEAT_PART
+    }
+
+    fn send_beat(&mut self) {
+        self.beat += 1;
+        self.beats.insert(self.beat, Instant::now());
+        self.outgoing.push(FromWorker::Beat { nth: self.beat });
+    }
+}
+
+/// What came of a step.
+enum Step {
+    Went,
+    /// The connection ended.
+    Ended,
+    Refused(Arc<str>),
+    /// The scheduler does not know whether it still leads.
+    Unsure,
+}
+
+/// The connection takes nothing any more.
+struct Closed;
+
+/// What a connection gave.
+enum Heard {
+    Messages(Vec<ToWorker>),
+    /// There is room to say more, or it was something else that happened.
+    Nothing,
+    End,
+}
+
+/// The next message; or room to say more, if something waits for it.
+async fn hear(wire: Option<&mut Wire>, waiting: bool) -> Heard {
+    let Some(wire) = wire else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        biased;
+        messages = wire.hear.recv() => messages.map_or(Heard::End, Heard::Messages),
+        place = wire.say.reserve(), if waiting => match place {
+            Ok(_) => Heard::Nothing,
+            Err(_) => Heard::End,
+        },
+    }
+}
+
+fn key(order: &Order) -> (tidemill_core::id::DagId, tidemill_core::version::Version) {
+    (
+        order.assignment.dag.clone(),
+        order.assignment.version.clone(),
+    )
+}
+
+async fn until(at: Option<Instant>) {
+    match at {
+        Some(at) => sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
