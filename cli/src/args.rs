@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
+use crate::config;
 use crate::output::{Color, Output};
 
 /// Workflows for data platforms: DAGs in Rust, checked in CI, run exactly once.
@@ -34,6 +35,11 @@ pub(crate) enum Command {
     Cron {
         #[command(subcommand)]
         command: CronCommand,
+    },
+    /// Show settings and where they came from.
+    Config {
+        #[command(subcommand)]
+        command: ConfigCommand,
     },
     /// Start a project of your own: one DAG, its test, a CI file.
     #[command(
@@ -201,6 +207,15 @@ pub(crate) struct CronNextArgs {
     /// How many times to print.
     #[arg(long, value_name = "N", default_value_t = 5)]
     pub(crate) count: u32,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Show every setting in force and where it came from; secrets are masked.
+    #[command(after_help = "Examples:\n  config show\n  config show --lease 45s --json")]
+    Show(config::ShowArgs),
+    /// Print the page of the guide about settings, as Markdown.
+    Guide,
 }
 
 #[derive(Debug, Args)]

@@ -33,6 +33,7 @@ mod readme {}
 
 mod args;
 mod clock;
+mod config;
 mod cron;
 mod dags;
 mod output;
@@ -64,7 +65,8 @@ pub mod prelude {
 #[doc(hidden)]
 pub use tidemill_core::__private;
 
-use args::{Arguments, Command, DagsCommand};
+use args::{Arguments, Command, ConfigCommand, DagsCommand};
+pub use config::Environment;
 pub use output::Output;
 use output::Style;
 
@@ -75,11 +77,21 @@ use output::Style;
     reason = "the last line of a project's `main` reads better without a `&`"
 )]
 pub fn main(dags: Dags) -> ExitCode {
-    run(&dags, std::env::args_os()).emit()
+    run_in(&dags, std::env::args_os(), &Environment::of_process()).emit()
 }
 
-/// What a command line makes of some DAGs: everything it prints, and its exit code.
+/// What a command line makes of some DAGs: everything it prints, and its exit code. No variable of the process's
+/// environment is read.
 pub fn run(dags: &Dags, command_line: impl IntoIterator<Item = OsString>) -> Output {
+    run_in(dags, command_line, &Environment::default())
+}
+
+/// The same in an environment.
+pub fn run_in(
+    dags: &Dags,
+    command_line: impl IntoIterator<Item = OsString>,
+    environment: &Environment,
+) -> Output {
     let line: Vec<OsString> = command_line.into_iter().collect();
     let program = line
         .first()
@@ -103,6 +115,10 @@ pub fn run(dags: &Dags, command_line: impl IntoIterator<Item = OsString>) -> Out
             DagsCommand::Plan(args) => plan::plan(dags, &args, style),
         },
         Command::Cron { command } => cron::run(&command),
+        Command::Config { command } => match command {
+            ConfigCommand::Show(args) => config::show(&args, environment),
+            ConfigCommand::Guide => Output::data(config::guide()),
+        },
         Command::New(args) => scaffold::new(&args),
         Command::Completions { shell } => args::completions(shell, &program),
     }

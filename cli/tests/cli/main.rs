@@ -1,6 +1,7 @@
 //! What people and CI systems rely on from the command line and the testing kit.
 
 mod commands;
+mod config;
 mod project;
 mod reports;
 mod scaffold;

@@ -1,0 +1,69 @@
+//! What a command may know of the process it runs in. Only `main` asks for it, so that tests hand in their own.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// The environment that a command runs in: its variables, and the folder that relative names of files start from.
+#[derive(Debug, Clone, Default)]
+pub struct Environment {
+    variables: BTreeMap<String, String>,
+    folder: PathBuf,
+}
+
+impl Environment {
+    /// The one of this process.
+    #[must_use]
+    pub fn of_process() -> Self {
+        let variables = std::env::vars_os()
+            .filter_map(|(name, value)| {
+                Some((
+                    name.into_string().ok()?,
+                    value.to_string_lossy().into_owned(),
+                ))
+            })
+            .collect();
+        Self {
+            variables,
+            folder: PathBuf::new(),
+        }
+    }
+
+    /// One with these variables, in this folder.
+    pub fn new<K: Into<String>, V: Into<String>>(
+        variables: impl IntoIterator<Item = (K, V)>,
+        folder: impl Into<PathBuf>,
+    ) -> Self {
+        let variables = variables
+            .into_iter()
+            .map(|(name, value)| (name.into(), value.into()))
+            .collect();
+        Self {
+            variables,
+            folder: folder.into(),
+        }
+    }
+
+    /// A variable. One that is set to nothing counts as not set: that is how compose files leave one out.
+    pub(crate) fn variable(&self, name: &str) -> Option<&str> {
+        self.variables
+            .get(name)
+            .map(String::as_str)
+            .filter(|value| !value.is_empty())
+    }
+
+    /// All variables whose names begin like this.
+    pub(crate) fn beginning<'a>(
+        &'a self,
+        prefix: &'a str,
+    ) -> impl Iterator<Item = (&'a str, &'a str)> {
+        self.variables
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .filter(move |(name, _)| name.starts_with(prefix))
+    }
+
+    /// The folder that relative names of files start from; empty for the one of the process.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+}

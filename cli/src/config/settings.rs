@@ -1,0 +1,184 @@
+//! The table of settings.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::config::ConfigError;
+use crate::config::kinds::{
+    Bytes, Database, Isolation, LogFormat, LogLevel, Name, Place, Readable, Secret, Server,
+};
+use crate::config::load::Values;
+
+/// What belongs together: in the guide, and in the flags of a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Group {
+    /// Where things are kept.
+    Database,
+    /// What the scheduler does.
+    Scheduler,
+    /// How to reach the scheduler.
+    Gateway,
+    /// What a worker does.
+    Worker,
+    /// Connections, variables and the keys they are sealed with.
+    Secrets,
+    /// The logs of attempts.
+    Logs,
+    /// What a process says about itself.
+    Talk,
+}
+
+impl Group {
+    /// All of them, in the order of the guide, with their headings.
+    pub(crate) const ALL: [(Self, &'static str); 7] = [
+        (Self::Database, "Where things are kept"),
+        (Self::Scheduler, "The scheduler"),
+        (Self::Gateway, "Reaching the scheduler"),
+        (Self::Worker, "A worker"),
+        (Self::Secrets, "Connections and variables"),
+        (Self::Logs, "Logs of attempts"),
+        (Self::Talk, "What a process says about itself"),
+    ];
+}
+
+/// What there is to know about a setting.
+#[derive(Debug)]
+pub(crate) struct Setting {
+    /// Its key in the file.
+    pub(crate) key: &'static str,
+    /// What it belongs to.
+    pub(crate) group: Group,
+    /// What it does.
+    pub(crate) doc: &'static str,
+    /// What its value is.
+    pub(crate) kind: &'static str,
+    /// Whether it has several items.
+    pub(crate) many: bool,
+    /// Whether its value must not be shown.
+    pub(crate) secret: bool,
+    /// What it is if nobody says; `{data_dir}` is the folder of that name.
+    pub(crate) default: Option<&'static str>,
+}
+
+impl Setting {
+    /// Its flag.
+    pub(crate) fn flag(&self) -> String {
+        format!("--{}", self.key.replace('_', "-"))
+    }
+
+    /// Its variable.
+    pub(crate) fn variable(&self) -> String {
+        format!("TIDEMILL_{}", self.key.to_uppercase())
+    }
+}
+
+macro_rules! default {
+    () => {
+        None
+    };
+    ($text:literal) => {
+        Some($text)
+    };
+}
+
+macro_rules! settings {
+    ($($group:ident { $($(#[doc = $doc:literal])+ $key:ident: $type:ty $(= $default:literal)?;)+ })+) => {
+        /// All settings in force.
+        #[derive(Debug, Clone)]
+        pub(crate) struct Settings { $($($(#[doc = $doc])+ pub(crate) $key: $type,)+)+ }
+
+        /// All settings there are, in the order of the guide.
+        pub(crate) const TABLE: &[Setting] = &[$($(Setting {
+            key: stringify!($key),
+            group: Group::$group,
+            doc: concat!($($doc),+),
+            kind: <$type as Readable>::KIND,
+            many: <$type as Readable>::MANY,
+            secret: <$type as Readable>::SECRET,
+            default: default!($($default)?),
+        },)+)+];
+
+        impl Settings {
+            /// Reads every value, and says what is wrong with each that is wrong.
+            pub(crate) fn read(values: &Values<'_>, errors: &mut Vec<ConfigError>) -> Option<Self> {
+                $($(let $key = values.read::<$type>(stringify!($key), errors);)+)+
+                Some(Self { $($($key: $key?,)+)+ })
+            }
+
+            /// Every setting's key and value, secrets masked.
+            pub(crate) fn shown(&self) -> Vec<(&'static str, String)> {
+                vec![$($((stringify!($key), Readable::shown(&self.$key)),)+)+]
+            }
+        }
+    };
+}
+
+settings! {
+    Database {
+        /// The database: `postgres://user:password@host/name`, or `sqlite://path` for one process on one machine.
+        database: Database = "sqlite://{data_dir}/tidemill.db";
+        /// The folder for what is kept on this machine: the SQLite file, logs, the key file.
+        data_dir: PathBuf = "tidemill-data";
+        /// The name of this installation. Part of the names of remote jobs: two installations that share a cloud project need two names.
+        deployment: Name = "main";
+        /// How many connections read from the database at once.
+        readers_max: NonZeroU32 = "8";
+    }
+    Scheduler {
+        /// Where the scheduler listens for workers, people and programs.
+        listen: SocketAddr = "127.0.0.1:8790";
+        /// How long a worker may be silent before its attempts count as lost.
+        lease: Duration = "30s";
+        /// How many slots the pool `default` begins with.
+        default_pool_slots: NonZeroU32 = "128";
+    }
+    Gateway {
+        /// Where the scheduler is, for workers and commands.
+        server: Server = "http://127.0.0.1:8790";
+        /// The token that workers and commands show to the scheduler.
+        token: Option<Secret>;
+        /// A file with that token in it.
+        token_file: Option<PathBuf>;
+    }
+    Worker {
+        /// The name of this worker, unique among those that are up. Without one it is made of the machine's name.
+        worker_name: Option<Name>;
+        /// How many attempts run at once.
+        slots: NonZeroU32 = "256";
+        /// The queues that are served.
+        queues: Vec<Name> = "default";
+        /// Labels of this worker, for people.
+        labels: BTreeMap<String, String> = "";
+        /// How long running attempts have to end when the process is told to stop.
+        grace: Duration = "30s";
+        /// What keeps functions apart from each other: nothing, or a process each.
+        isolation: Isolation = "none";
+        /// How much memory a process of an attempt may take.
+        memory_max: Option<Bytes>;
+    }
+    Secrets {
+        /// The keys that connections and variables are sealed with: `id:base64` of 32 bytes each, the first one seals, all unseal.
+        keys: Option<Secret>;
+        /// A file with these keys in it.
+        keys_file: Option<PathBuf>;
+        /// The Google Cloud project whose Secret Manager is asked for what is not in the database.
+        secrets_project: Option<Name>;
+        /// Where Secret Manager is.
+        secrets_endpoint: Server = "https://secretmanager.googleapis.com";
+        /// Where a token for Secret Manager comes from: the machine's metadata server.
+        secrets_metadata: Server = "http://metadata.google.internal";
+    }
+    Logs {
+        /// Where the logs of attempts are kept.
+        logs: Place = "{data_dir}/logs";
+    }
+    Talk {
+        /// How much a process says about itself.
+        log_level: LogLevel = "info";
+        /// How it writes that.
+        log_format: LogFormat = "text";
+    }
+}
