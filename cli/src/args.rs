@@ -4,8 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
+use crate::bench::BenchCommand;
 use crate::config;
 use crate::output::{Color, Output};
+use crate::serve::{SchedulerArgs, StandaloneArgs, WorkerArgs};
 
 /// Workflows for data platforms: DAGs in Rust, checked in CI, run exactly once.
 #[derive(Debug, Parser)]
@@ -30,6 +32,29 @@ pub(crate) enum Command {
     Dags {
         #[command(subcommand)]
         command: DagsCommand,
+    },
+    /// Run everything in one process: scheduler, worker, a SQLite file in the data folder.
+    #[command(
+        after_help = "Examples:\n  standalone\n  standalone --listen 0.0.0.0:8790 --data-dir /var/lib/tidemill"
+    )]
+    Standalone(StandaloneArgs),
+    /// Run a scheduler. Of several on one PostgreSQL, one leads and the others stand by.
+    #[command(
+        after_help = "Example:\n  scheduler --database postgres://tidemill@db/tidemill --listen 0.0.0.0:8790"
+    )]
+    Scheduler(SchedulerArgs),
+    /// Run a worker: it takes the tasks of this binary's DAGs from whichever scheduler leads.
+    #[command(
+        after_help = "Example:\n  worker --server http://scheduler-0:8790 --server http://scheduler-1:8790 --token-file token"
+    )]
+    Worker(WorkerArgs),
+    /// Measure what Tidemill costs on this machine.
+    #[command(
+        after_help = "Examples:\n  bench chain --workers 2 --database postgres://localhost/tidemill\n  bench runs --runs 5000 --json"
+    )]
+    Bench {
+        #[command(subcommand)]
+        command: BenchCommand,
     },
     /// Try cron expressions out.
     Cron {

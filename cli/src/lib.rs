@@ -32,6 +32,7 @@
 mod readme {}
 
 mod args;
+mod bench;
 mod clock;
 mod config;
 mod cron;
@@ -40,6 +41,7 @@ mod output;
 mod plan;
 mod report;
 mod scaffold;
+mod serve;
 mod table;
 pub mod testing;
 
@@ -114,6 +116,10 @@ pub fn run_in(
             DagsCommand::Snapshot(args) => plan::snapshot(dags, &args),
             DagsCommand::Plan(args) => plan::plan(dags, &args, style),
         },
+        Command::Bench { command } => bench::run(&command, environment),
+        Command::Standalone(args) => serve::standalone(&args, dags, environment),
+        Command::Scheduler(args) => serve::scheduler(&args, environment),
+        Command::Worker(args) => serve::worker(&args, dags, environment),
         Command::Cron { command } => cron::run(&command),
         Command::Config { command } => match command {
             ConfigCommand::Show(args) => config::show(&args, environment),

@@ -47,6 +47,15 @@ impl Output {
         }
     }
 
+    /// It did not work, for a reason that is not the command line's.
+    pub(crate) fn failed(message: impl Display, code: u8) -> Self {
+        Self {
+            stdout: String::new(),
+            stderr: format!("error: {message}\n"),
+            code,
+        }
+    }
+
     /// What clap says: help goes to stdout, mistakes to stderr.
     pub(crate) fn from_usage(error: &clap::Error) -> Self {
         let text = error.render().to_string();

@@ -14,6 +14,7 @@ mod find;
 mod hint;
 pub mod history;
 mod lead;
+mod measure;
 mod migrate;
 mod options;
 pub mod outbox;

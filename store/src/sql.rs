@@ -101,6 +101,9 @@ statements! {
 
         LEADER_RESIGN = "lead" / "leader_resign",
 
+        BATCHES = "measure" / "batches",
+        COMMIT_ONE = "measure" / "commit_one",
+
         OUTBOX_AGAIN = "outbox" / "outbox_again",
         OUTBOX_ALL = "outbox" / "outbox_all",
         OUTBOX_DEAD = "outbox" / "outbox_dead",
@@ -140,6 +143,9 @@ statements! {
         LEADER_RENEW = "lead" / "leader_renew",
         LEADER_STEP = "lead" / "leader_step",
         LEADER_TAKE = "lead" / "leader_take",
+
+        DURABILITY = "measure" / "durability",
+        LOG_BYTES = "measure" / "log_bytes",
 
         OUTBOX_DUE = "outbox" / "outbox_due",
 

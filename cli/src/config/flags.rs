@@ -29,6 +29,12 @@ macro_rules! takes {
 takes! {
     /// A command that opens the database.
     OfDatabase: Database;
+    /// Scheduler and worker in one process.
+    OfStandalone: Database, Scheduler, Worker, Secrets, Logs, Talk;
+    /// A scheduler.
+    OfScheduler: Database, Scheduler, Secrets, Logs, Talk;
+    /// A worker.
+    OfWorker: Gateway, Worker, Talk;
     /// A command that may meet anything.
     Every: Database, Scheduler, Gateway, Worker, Secrets, Logs, Talk;
 }

@@ -369,6 +369,25 @@ impl Readable for Vec<Name> {
     }
 }
 
+impl Readable for Vec<Server> {
+    const KIND: &'static str = "URLs";
+    const MANY: bool = true;
+
+    fn read(items: &[String], folder: &Path) -> Result<Self, String> {
+        let servers = split(items).map(|item| Server::read(&[item.to_owned()], folder));
+        let servers: Self = servers.collect::<Result<_, _>>()?;
+        if servers.is_empty() {
+            return Err("it is empty; leave it out instead".to_owned());
+        }
+        Ok(servers)
+    }
+
+    fn shown(&self) -> String {
+        let servers: Vec<&str> = self.iter().map(Server::as_str).collect();
+        servers.join(",")
+    }
+}
+
 impl Readable for BTreeMap<String, String> {
     const KIND: &'static str = "names and texts";
     const MANY: bool = true;

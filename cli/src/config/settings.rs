@@ -136,8 +136,8 @@ settings! {
         default_pool_slots: NonZeroU32 = "128";
     }
     Gateway {
-        /// Where the scheduler is, for workers and commands.
-        server: Server = "http://127.0.0.1:8790";
+        /// Where the schedulers are, for workers and commands: whichever leads is used.
+        server: Vec<Server> = "http://127.0.0.1:8790";
         /// The token that workers and commands show to the scheduler.
         token: Option<Secret>;
         /// A file with that token in it.

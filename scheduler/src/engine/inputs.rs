@@ -62,6 +62,12 @@ impl Engine {
         self.world.config.lease
     }
 
+    /// How many runs that are at hand have not ended.
+    #[must_use]
+    pub fn open_runs(&self) -> usize {
+        self.runs.values().filter(|run| !run.has_ended()).count()
+    }
+
     /// Whether a DAG version is known.
     #[must_use]
     pub fn knows(&self, dag: &DagId, version: &Version) -> bool {

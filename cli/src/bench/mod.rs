@@ -1,0 +1,174 @@
+//! `bench`: what Tidemill costs on this machine, measured the way the figures in `docs/performance.md` were.
+
+mod report;
+mod rig;
+mod scenes;
+mod work;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::{Args, Subcommand, ValueEnum};
+use tidemill_worker::{Remote, Worker};
+
+use crate::config::flags::OfWorker;
+use crate::config::{Environment, Flags};
+use crate::output::{INVALID, Output, USAGE};
+use crate::serve;
+use report::Figures;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum BenchCommand {
+    /// Tasks one after the other: what a hand-off costs.
+    Chain {
+        /// How many.
+        #[arg(long, default_value_t = 40)]
+        tasks: u32,
+        #[command(flatten)]
+        with: BenchArgs,
+    },
+    /// Many runs at once.
+    Runs {
+        /// How many runs.
+        #[arg(long, default_value_t = 500)]
+        runs: u32,
+        /// How many tasks one after the other in each.
+        #[arg(long, default_value_t = 10)]
+        tasks: u32,
+        #[command(flatten)]
+        with: BenchArgs,
+    },
+    /// One task, many, one.
+    Fanout {
+        /// How many.
+        #[arg(long, default_value_t = 5_000)]
+        width: u32,
+        #[command(flatten)]
+        with: BenchArgs,
+    },
+    /// Many tasks that wait for something outside, and a chain beside them.
+    Deferred {
+        /// How many.
+        #[arg(long, default_value_t = 100_000)]
+        tasks: u32,
+        /// How often each is looked at, in seconds.
+        #[arg(long, default_value_t = 60)]
+        every: u64,
+        /// How long the chain beside them is watched, in seconds.
+        #[arg(long, default_value_t = 90)]
+        seconds: u64,
+        #[command(flatten)]
+        with: BenchArgs,
+    },
+    /// Many DAGs with a schedule, none of them due.
+    Idle {
+        /// How many.
+        #[arg(long, default_value_t = 10_000)]
+        dags: u32,
+        #[command(flatten)]
+        with: BenchArgs,
+    },
+    /// A worker of a bench; started by it.
+    #[command(hide = true)]
+    Worker(BenchWorkerArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BenchArgs {
+    /// `postgres://…` or `sqlite://…`; a SQLite file of its own if none. Its DAGs are named `bench_…`.
+    #[arg(long)]
+    database: Option<String>,
+    /// How many worker processes; 0 for everything in one process.
+    #[arg(long, default_value_t = 0)]
+    workers: u32,
+    /// How many attempts each worker runs at once.
+    #[arg(long, default_value_t = 4_096)]
+    slots: u32,
+    /// Whether each task has a process of its own.
+    #[arg(long, value_enum, default_value = "inline")]
+    isolation: IsolationArg,
+    /// How often it is measured; the median counts.
+    #[arg(long, default_value_t = 5)]
+    times: u32,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum IsolationArg {
+    /// Inside the worker.
+    Inline,
+    /// In a process of its own.
+    Process,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BenchWorkerArgs {
+    /// What it holds.
+    #[arg(long)]
+    scene: String,
+    #[command(flatten)]
+    settings: Flags<OfWorker>,
+}
+
+/// Measures.
+pub(crate) fn run(command: &BenchCommand, environment: &Environment) -> Output {
+    let (figures, with) = match command {
+        BenchCommand::Chain { tasks, with } => (scenes::chain(with, *tasks), with),
+        BenchCommand::Runs { runs, tasks, with } => (scenes::runs(with, *runs, *tasks), with),
+        BenchCommand::Fanout { width, with } => (scenes::fanout(with, *width), with),
+        BenchCommand::Deferred {
+            tasks,
+            every,
+            seconds,
+            with,
+        } => {
+            let (every, seconds) = (Duration::from_secs(*every), Duration::from_secs(*seconds));
+            (scenes::deferred(with, *tasks, every, seconds), with)
+        }
+        BenchCommand::Idle { dags, with } => (scenes::idle(with, *dags), with),
+        BenchCommand::Worker(args) => return worker(args, environment),
+    };
+    match figures {
+        Ok(figures) => Output::data(shown(&figures, with.json)),
+        Err(output) => output,
+    }
+}
+
+fn shown(figures: &Figures, json: bool) -> String {
+    if json {
+        figures.json()
+    } else {
+        figures.table()
+    }
+}
+
+/// A worker of a bench, which ends when the bench ends it.
+fn worker(args: &BenchWorkerArgs, environment: &Environment) -> Output {
+    let loaded = match args.settings.load(environment) {
+        Ok(loaded) => loaded,
+        Err(output) => return output,
+    };
+    let scene: work::Scene = match serde_json::from_str(&args.scene) {
+        Ok(scene) => scene,
+        Err(error) => return Output::failed(error, USAGE),
+    };
+    let started = || {
+        let own = serve::runtime("tidemill-tasks")?;
+        let token = serve::token::find(&loaded).map_err(|error| Output::failed(error, USAGE))?;
+        let servers: Vec<String> = serve::servers(&loaded.settings);
+        let remote = Remote::new(&servers, token).map_err(|error| Output::failed(error, USAGE))?;
+        let (_say, stop) = tokio::sync::watch::channel(false);
+        let worker = Worker::start(
+            serve::worker_config(&loaded.settings),
+            serve::project(&scene.dags()).holds,
+            Arc::new(remote),
+            own.handle().clone(),
+            stop,
+        );
+        let ended = worker.and_then(Worker::join);
+        ended.map_err(|error| Output::failed(error, INVALID))
+    };
+    started().err().unwrap_or_default()
+}

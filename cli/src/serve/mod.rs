@@ -1,0 +1,257 @@
+//! The processes that stay: `standalone`, `scheduler`, `worker`.
+
+mod local;
+mod parts;
+mod signals;
+mod talk;
+pub(crate) mod token;
+
+use std::sync::Arc;
+
+use clap::Args;
+use tidemill_core::author::Dags;
+use tidemill_scheduler::lead::{Bring, Process, ToLead};
+use tidemill_worker::{Connect, Ended, Remote, Worker};
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio::sync::{oneshot, watch};
+use tracing::{error, info, warn};
+
+use crate::config::flags::{OfScheduler, OfStandalone, OfWorker};
+use crate::config::{Environment, Flags, Loaded};
+use crate::output::{INVALID, Output, USAGE};
+
+pub(crate) use local::Local;
+pub(crate) use parts::{Held, project, scheduler_settings, servers, worker_config};
+pub(crate) use signals::stop_on_signals;
+
+/// The exit code of a process that cannot reach what it needs.
+const UNREACHABLE: u8 = 3;
+
+#[derive(Debug, Args)]
+pub(crate) struct StandaloneArgs {
+    #[command(flatten)]
+    settings: Flags<OfStandalone>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SchedulerArgs {
+    #[command(flatten)]
+    settings: Flags<OfScheduler>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WorkerArgs {
+    #[command(flatten)]
+    settings: Flags<OfWorker>,
+}
+
+/// Scheduler and worker in one process.
+pub(crate) fn standalone(args: &StandaloneArgs, dags: &Dags, environment: &Environment) -> Output {
+    let loaded = match args.settings.load(environment) {
+        Ok(loaded) => loaded,
+        Err(output) => return output,
+    };
+    run(&loaded, |own, stop| {
+        let project = Arc::new(project(dags));
+        let tasks = runtime("tidemill-tasks")?;
+        let process = own.block_on(lead(&loaded, environment, stop.clone()))?;
+        own.block_on(deploy(&process.process, &project))?;
+        let connect: Arc<dyn Connect> =
+            Arc::new(Local::new(process.gate.clone(), own.handle().clone()));
+        let settings = &loaded.settings;
+        let (stop_worker, worker_stops) = watch::channel(false);
+        let worker = Worker::start(
+            worker_config(settings),
+            Arc::clone(&project.holds),
+            connect,
+            tasks.handle().clone(),
+            worker_stops,
+        );
+        let worker = worker.map_err(|error| Output::failed(error, INVALID))?;
+        info!("ready: http://{}", process.address);
+        own.block_on(stop.clone().wait_for_stop());
+        // First what runs, while there is still somebody who takes the reports.
+        stop_worker.send_replace(true);
+        let ended = worker.join();
+        own.block_on(process.end());
+        tasks.shutdown_background();
+        ended.map_err(|error| Output::failed(error, INVALID))
+    })
+}
+
+/// A scheduler, which leads or stands by.
+pub(crate) fn scheduler(args: &SchedulerArgs, environment: &Environment) -> Output {
+    let loaded = match args.settings.load(environment) {
+        Ok(loaded) => loaded,
+        Err(output) => return output,
+    };
+    run(&loaded, |own, stop| {
+        own.block_on(async {
+            let mut process = serve(&loaded, environment).await?;
+            info!("listening: http://{}", process.address);
+            tokio::select! {
+                _ = stop.clone().wait_for_stop() => {}
+                ended = &mut process.running => return parts::ended(ended),
+            }
+            process.end().await;
+            Ok(())
+        })
+    })
+}
+
+/// A worker.
+pub(crate) fn worker(args: &WorkerArgs, dags: &Dags, environment: &Environment) -> Output {
+    let loaded = match args.settings.load(environment) {
+        Ok(loaded) => loaded,
+        Err(output) => return output,
+    };
+    run(&loaded, |own, stop| {
+        let project = project(dags);
+        let token = token::find(&loaded).map_err(|error| Output::failed(error, USAGE))?;
+        let remote = Remote::new(&servers(&loaded.settings), token);
+        let remote = remote.map_err(|error| Output::failed(error, USAGE))?;
+        let worker = Worker::start(
+            worker_config(&loaded.settings),
+            project.holds,
+            Arc::new(remote),
+            own.handle().clone(),
+            stop.0,
+        );
+        let worker = worker.map_err(|error| Output::failed(error, INVALID))?;
+        match worker.join() {
+            Ok(()) => Ok(()),
+            Err(error @ Ended::Refused(_)) => Err(Output::failed(error, USAGE)),
+            Err(error) => Err(Output::failed(error, INVALID)),
+        }
+    })
+}
+
+/// Whether the process is to stop.
+#[derive(Debug, Clone)]
+pub(crate) struct Stop(pub(crate) watch::Receiver<bool>);
+
+impl Stop {
+    /// Done once it is.
+    pub(crate) async fn wait_for_stop(mut self) {
+        let _ = self.0.wait_for(|stop| *stop).await;
+    }
+}
+
+/// Sets a process up that stays until it is told to stop.
+fn run(loaded: &Loaded, what: impl FnOnce(&Runtime, Stop) -> Result<(), Output>) -> Output {
+    talk::begin(&loaded.settings);
+    for warning in &loaded.warnings {
+        warn!("{warning}");
+    }
+    let own = match runtime("tidemill") {
+        Ok(own) => own,
+        Err(output) => return output,
+    };
+    let stop = own.block_on(async { stop_on_signals() });
+    let stop = match stop {
+        Ok(stop) => Stop(stop),
+        Err(error) => return Output::failed(format_args!("no signals: {error}"), INVALID),
+    };
+    let ended = what(&own, stop);
+    own.shutdown_background();
+    match ended {
+        Ok(()) => Output::default(),
+        Err(output) => output,
+    }
+}
+
+pub(crate) fn runtime(name: &str) -> Result<Runtime, Output> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .thread_name(name)
+        .enable_all()
+        .build();
+    runtime.map_err(|error| Output::failed(format_args!("no threads: {error}"), INVALID))
+}
+
+/// A scheduler of this process, and its gate.
+pub(crate) struct Scheduler {
+    pub(crate) process: Process,
+    pub(crate) gate: tidemill_scheduler::gateway::Gate,
+    pub(crate) address: std::net::SocketAddr,
+    pub(crate) running: tokio::task::JoinHandle<Result<(), tidemill_scheduler::lead::Ended>>,
+    stop: watch::Sender<bool>,
+}
+
+impl Scheduler {
+    /// Ends it in order: the lead is given up.
+    pub(crate) async fn end(self) {
+        self.stop.send_replace(true);
+        match self.running.await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => error!("{error}"),
+            Err(error) => error!("the scheduler died: {error}"),
+        }
+    }
+}
+
+/// Starts a scheduler that may lead or stand by, and answers at its address.
+pub(crate) async fn serve(loaded: &Loaded, environment: &Environment) -> Result<Scheduler, Output> {
+    let settings = &loaded.settings;
+    let store = parts::open(loaded).await?;
+    let listener = TcpListener::bind(settings.listen).await.map_err(|error| {
+        let listen = settings.listen;
+        Output::failed(
+            format_args!(
+                "cannot listen on {listen} ({}): {error}",
+                loaded.origin("listen")
+            ),
+            USAGE,
+        )
+    })?;
+    let address = listener.local_addr().unwrap_or(settings.listen);
+    let token = token::find_or_make(loaded).map_err(|error| Output::failed(error, USAGE))?;
+    let (stop, stops) = watch::channel(false);
+    let (process, running) =
+        Process::start(store, scheduler_settings(settings, address), stops.clone());
+    let gate = parts::gate(&process, &token, environment);
+    let router = tidemill_scheduler::gateway::router(gate.clone());
+    let limits = tidemill_scheduler::gateway::Limits::default();
+    tokio::spawn(tidemill_scheduler::gateway::serve(
+        listener, router, limits, stops,
+    ));
+    Ok(Scheduler {
+        process,
+        gate,
+        address,
+        running,
+        stop,
+    })
+}
+
+/// Starts a scheduler and waits until it leads.
+async fn lead(loaded: &Loaded, environment: &Environment, stop: Stop) -> Result<Scheduler, Output> {
+    let mut scheduler = serve(loaded, environment).await?;
+    let leading = scheduler.process.clone();
+    tokio::select! {
+        lead = leading.leading() => match lead {
+            Ok(_) => Ok(scheduler),
+            Err(_) => Err(parts::ended((&mut scheduler.running).await).err().unwrap_or_default()),
+        },
+        () = stop.wait_for_stop() => {
+            scheduler.end().await;
+            Err(Output::default())
+        }
+    }
+}
+
+/// Brings the DAGs of this process to its own scheduler: what is there now is what new runs take.
+pub(crate) async fn deploy(process: &Process, project: &parts::Held) -> Result<(), Output> {
+    let (done, durable) = oneshot::channel();
+    let bring = Bring {
+        specs: project.specs.clone(),
+        pools: project.pools.clone(),
+        by: "standalone".into(),
+        done: Some(done),
+    };
+    let failed = || Output::failed("the scheduler ended before it had the DAGs", UNREACHABLE);
+    let inbox = process.inbox().map_err(|_| failed())?;
+    let sent = inbox.send(ToLead::Bring(bring)).await;
+    sent.map_err(|_| failed())?;
+    durable.await.map_err(|_| failed())
+}

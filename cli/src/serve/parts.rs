@@ -1,0 +1,187 @@
+//! From settings to the parts of a process.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tidemill_core::author::Dags;
+use tidemill_core::operator::{BoxFuture, TaskError, TaskResult};
+use tidemill_core::spec::DagSpec;
+use tidemill_core::time::Timestamp;
+use tidemill_core::wire::{Asked, Given};
+use tidemill_scheduler::engine;
+use tidemill_scheduler::gateway::{Gate, Gives};
+use tidemill_scheduler::lead::{Ended, Process, Settings as SchedulerSettings};
+use tidemill_store::{Options, Store};
+use tidemill_worker::{Config as WorkerConfig, Project, Services};
+use tokio::task::JoinError;
+use tracing::error;
+
+use super::UNREACHABLE;
+use crate::clock;
+use crate::config::settings::Settings;
+use crate::config::{Environment, Loaded};
+use crate::output::{INVALID, Output, USAGE};
+
+/// What the wall's clock shows.
+pub(crate) fn wall() -> Timestamp {
+    clock::now().into()
+}
+
+/// The DAGs of this binary.
+#[derive(Debug)]
+pub(crate) struct Held {
+    /// As data.
+    pub(crate) specs: Vec<Arc<DagSpec>>,
+    /// The pools that the project declares.
+    pub(crate) pools: BTreeMap<String, Option<u32>>,
+    /// With their code.
+    pub(crate) holds: Arc<Project>,
+}
+
+/// The DAGs of this binary. One with problems is left out, and they are said: the others run.
+pub(crate) fn project(dags: &Dags) -> Held {
+    let project = dags.validate();
+    let broken: Vec<&str> = project
+        .problems
+        .iter()
+        .filter_map(|problem| problem.dag.as_deref())
+        .collect();
+    for problem in &project.problems {
+        error!("this DAG does not run: {problem}");
+    }
+    let sound = project
+        .dags
+        .iter()
+        .filter(|dag| !broken.contains(&dag.spec().id().as_str()));
+    let specs: Vec<Arc<DagSpec>> = sound.map(|dag| Arc::new(dag.spec().clone())).collect();
+    let pools = project.resources.pools.clone();
+    let holds = Project::new(
+        specs.iter().cloned(),
+        project.registry,
+        pools.clone(),
+        Services::default(),
+    );
+    Held {
+        specs,
+        pools,
+        holds: Arc::new(holds),
+    }
+}
+
+/// How the scheduler is set up.
+pub(crate) fn scheduler_settings(settings: &Settings, address: SocketAddr) -> SchedulerSettings {
+    SchedulerSettings {
+        holder: format!("http://{address}"),
+        lead_lease: SchedulerSettings::LEAD_LEASE,
+        commit_within: SchedulerSettings::COMMIT_WITHIN,
+        engine: engine::Config {
+            deployment: settings.deployment.as_str().into(),
+            lease: settings.lease,
+            default_pool_slots: Some(settings.default_pool_slots.get()),
+            ..engine::Config::default()
+        },
+        wall,
+    }
+}
+
+/// How a worker is set up.
+pub(crate) fn worker_config(settings: &Settings) -> WorkerConfig {
+    let name = settings.worker_name.as_ref().map_or_else(
+        || format!("{}-{}", machine(), std::process::id()),
+        |name| name.as_str().to_owned(),
+    );
+    WorkerConfig {
+        name: name.into(),
+        build: env!("CARGO_PKG_VERSION").into(),
+        slots: settings.slots.get(),
+        queues: settings
+            .queues
+            .iter()
+            .map(|queue| queue.as_str().into())
+            .collect(),
+        grace: settings.grace,
+        looks_per_second: BTreeMap::new(),
+        wall,
+    }
+}
+
+/// The addresses of the schedulers.
+pub(crate) fn servers(settings: &Settings) -> Vec<String> {
+    let all = settings.server.iter();
+    all.map(|server| server.as_str().to_owned()).collect()
+}
+
+/// The machine's name, as the system knows it.
+fn machine() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let name: String = name
+        .trim()
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+        .collect();
+    if name.is_empty() {
+        "worker".to_owned()
+    } else {
+        name
+    }
+}
+
+/// Opens the database.
+pub(crate) async fn open(loaded: &Loaded) -> Result<Store, Output> {
+    let settings = &loaded.settings;
+    let url = settings.database.url();
+    if url.starts_with("sqlite:") {
+        let made = std::fs::create_dir_all(&settings.data_dir);
+        made.map_err(|error| {
+            let folder = settings.data_dir.display();
+            Output::failed(
+                format_args!("cannot make the folder {folder}: {error}"),
+                USAGE,
+            )
+        })?;
+    }
+    let options = Options {
+        readers_max: settings.readers_max.get(),
+        connect_within: Duration::from_secs(10),
+        ..Options::default()
+    };
+    Store::open(url, options).await.map_err(|error| {
+        Output::failed(
+            format_args!("{error} (database from {})", loaded.origin("database")),
+            UNREACHABLE,
+        )
+    })
+}
+
+/// The gate before a scheduler.
+pub(crate) fn gate(process: &Process, token: &str, _: &Environment) -> Gate {
+    Gate::new(process.clone(), token, Arc::new(Nothing))
+}
+
+/// Has no connections and no variables.
+struct Nothing;
+
+impl Gives for Nothing {
+    fn give<'a>(&'a self, what: &'a Asked) -> BoxFuture<'a, TaskResult<Given>> {
+        let (kind, name) = match what {
+            Asked::Connection(name) => ("connection", name),
+            Asked::Variable(name) => ("variable", name),
+        };
+        let none = TaskError::permanent(format!("there is no {kind} `{name}`"));
+        Box::pin(std::future::ready(Err(none)))
+    }
+}
+
+/// How a scheduler ended by itself.
+pub(crate) fn ended(ended: Result<Result<(), Ended>, JoinError>) -> Result<(), Output> {
+    match ended {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => Err(Output::failed(error, UNREACHABLE)),
+        Err(error) => Err(Output::failed(
+            format_args!("the scheduler died: {error}"),
+            INVALID,
+        )),
+    }
+}

@@ -1,0 +1,2 @@
+-- How many batches the present leader committed.
+SELECT batch FROM leader

@@ -1,0 +1,2 @@
+-- SQLite counts no bytes of its log.
+SELECT -1
