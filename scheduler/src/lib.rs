@@ -3,3 +3,4 @@
 pub mod engine;
 pub mod gateway;
 pub mod lead;
+pub mod relay;

@@ -96,7 +96,7 @@ impl Book {
     /// The attempts that are held, in order.
     pub(crate) fn holds(&self) -> Vec<AttemptRef> {
         let mut holds: Vec<_> = self.held.values().map(Held::of).collect();
-        holds.sort();
+        holds.sort_by_key(|of| of.attempt);
         holds
     }
 

@@ -11,6 +11,8 @@ mod project;
 mod remote;
 mod run;
 mod session;
+#[cfg(test)]
+mod tests;
 mod watch;
 mod wire;
 

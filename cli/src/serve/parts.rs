@@ -13,6 +13,7 @@ use tidemill_core::wire::{Asked, Given};
 use tidemill_scheduler::engine;
 use tidemill_scheduler::gateway::{Gate, Gives};
 use tidemill_scheduler::lead::{Ended, Process, Settings as SchedulerSettings};
+use tidemill_scheduler::relay::{Log, Sinks};
 use tidemill_store::{Options, Store};
 use tidemill_worker::{Config as WorkerConfig, Project, Services};
 use tokio::task::JoinError;
@@ -83,6 +84,7 @@ pub(crate) fn scheduler_settings(settings: &Settings, address: SocketAddr) -> Sc
             ..engine::Config::default()
         },
         wall,
+        sinks: Sinks::new(Arc::new(Log)),
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tidemill_core::time::Timestamp;
 use tidemill_store::{Lead, Leader, Store, StoreError};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{error, info, warn};
 
@@ -14,6 +14,7 @@ use super::desk::{Answer, Ask};
 use super::message::{NotLeading, ToLead};
 use super::term::{Ended as TermEnded, Term};
 use crate::engine::{Command, Config, Engine};
+use crate::relay::{Sinks, relay};
 
 /// How many messages wait for the leader before whoever sends them waits, too.
 const INBOX_MAX: usize = 16_384;
@@ -37,6 +38,8 @@ pub struct Settings {
     pub engine: Config,
     /// The wall's clock.
     pub wall: fn() -> Timestamp,
+    /// Where what leaves the system goes.
+    pub sinks: Sinks,
 }
 
 impl Settings {
@@ -282,12 +285,26 @@ impl Scheduler {
         self.say.send_replace(Standing::Leading { term, to });
         let (say, hold) = watch::channel(Hold::since(began));
         let renewing = tokio::spawn(renew(Arc::clone(leader), self.settings.lead_lease, say));
-        let term = Term::new(self.store.clone(), Arc::clone(leader), engine, clock);
+        let news = Arc::new(Notify::new());
+        let relaying = tokio::spawn(relay(
+            self.store.clone(),
+            self.settings.sinks.clone(),
+            Arc::clone(&news),
+            self.settings.wall,
+        ));
+        let term = Term::new(
+            self.store.clone(),
+            Arc::clone(leader),
+            (engine, clock),
+            news,
+        );
         let ended = term
             .run(inbox, hold, &self.settings, self.stop.clone())
             .await;
-        renewing.abort();
-        let _ = renewing.await;
+        for task in [renewing, relaying] {
+            task.abort();
+            let _ = task.await;
+        }
         ended
     }
 }

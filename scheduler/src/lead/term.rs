@@ -13,7 +13,7 @@ use tidemill_core::protocol::{AttemptRef, Duty};
 use tidemill_core::wire::{Order, ToWorker};
 use tidemill_store::record::Recovered;
 use tidemill_store::{Leader, Settled, Store, StoreError};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
 use tracing::{debug, error, warn};
 
@@ -74,6 +74,8 @@ pub(super) struct Term {
     reads: VecDeque<(Box<Wanted>, Option<u64>)>,
     /// Told once what is decided by now is durable.
     durable: Vec<oneshot::Sender<()>>,
+    /// Wakes the relay up.
+    news: Arc<Notify>,
     /// How often the engine's decisions were taken.
     taken: u64,
     batch: i64,
@@ -84,8 +86,14 @@ pub(super) struct Term {
 }
 
 impl Term {
-    pub(super) fn new(store: Store, leader: Arc<Leader>, engine: Engine, clock: Clock) -> Self {
+    pub(super) fn new(
+        store: Store,
+        leader: Arc<Leader>,
+        (engine, clock): (Engine, Clock),
+        news: Arc<Notify>,
+    ) -> Self {
         Self {
+            news,
             store,
             leader,
             engine,
@@ -198,6 +206,7 @@ impl Term {
         self.outputs.learn(&output.changes);
         self.batch += 1;
         let (leader, batch, taken) = (Arc::clone(&self.leader), self.batch, self.taken);
+        let news = (!output.changes.outbox.is_empty()).then(|| Arc::clone(&self.news));
         let (within, durable) = (settings.commit_within, std::mem::take(&mut self.durable));
         let began = Instant::now();
         // In a task of its own, so that it is written out and sent while the engine goes on.
@@ -206,6 +215,9 @@ impl Term {
             if matches!(settled, Ok(Settled::Done)) {
                 for told in durable {
                     let _ = told.send(());
+                }
+                if let Some(news) = news {
+                    news.notify_one();
                 }
             }
             (settled, output.effects)
