@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tidemill_core::id::{DagId, GroupId, TaskId};
 use tidemill_core::protocol::{AttemptRef, Hello, InstanceRef, MapIndex, Report, RunNo};
-use tidemill_core::spec::DagSpec;
+use tidemill_core::spec::{DagSpec, Severity};
 use tidemill_core::state::{RunState, RunType, TaskState};
 use tidemill_core::time::Timestamp;
 use tidemill_core::version::Version;
@@ -61,8 +61,23 @@ pub enum Input {
         /// Them.
         rows: Box<Recovered>,
     },
+    /// The process around the engine has something to tell the world outside: that no worker takes a task, say.
+    Tell(Notice),
     /// The scheduler could not commit for a while: no worker's silence counts from before this.
     BackFromOutage,
+}
+
+/// Something about the platform itself that somebody should know.
+#[derive(Debug, Clone)]
+pub struct Notice {
+    /// Says what it is about: the same is told once.
+    pub key: String,
+    /// Where it goes.
+    pub route: String,
+    /// How loud it is.
+    pub severity: Severity,
+    /// What it says.
+    pub body: Value,
 }
 
 /// Runs that the engine does not hold, because they have ended, and needs to decide something.

@@ -60,6 +60,10 @@ impl Engine {
             } => self.report(&worker, attempt, report),
             Input::Deploy { specs, by } => self.deploy(&specs, &by),
             Input::Ask(request) => self.ask(request),
+            Input::Tell(notice) => {
+                let to = (notice.route.as_str(), notice.severity);
+                self.world.tell(notice.key, to, None, &notice.body);
+            }
             Input::Loaded { asked, rows } => self.loaded(&asked, &rows),
         }
         self.work();

@@ -16,7 +16,7 @@ pub struct Link {
 }
 
 /// The worker's end.
-pub type FarEnd = (
+pub(super) type FarEnd = (
     mpsc::Sender<Vec<FromWorker>>,
     mpsc::UnboundedReceiver<Vec<ToWorker>>,
 );

@@ -24,6 +24,7 @@ use super::mail::{Mail, Sessions};
 use super::message::{Bring, Join, ToLead};
 use super::outputs::{self, Outputs};
 use super::process::{Hold, Settings, wait_for_stop};
+use super::watchman::Watchman;
 use crate::engine::{Command, Effect, Engine, Input, Request, Taken, Wanted};
 
 /// How many messages are taken in before the loop looks round again.
@@ -74,6 +75,7 @@ pub(super) struct Term {
     reads: VecDeque<(Box<Wanted>, Option<u64>)>,
     /// Told once what is decided by now is durable.
     durable: Vec<oneshot::Sender<()>>,
+    watchman: Watchman,
     /// Wakes the relay up.
     news: Arc<Notify>,
     /// How often the engine's decisions were taken.
@@ -94,6 +96,7 @@ impl Term {
     ) -> Self {
         Self {
             news,
+            watchman: Watchman::default(),
             store,
             leader,
             engine,
@@ -174,6 +177,9 @@ impl Term {
             Input::Tick
         };
         self.apply(input);
+        for notice in self.watchman.look(&self.engine, self.clock.now()) {
+            self.apply(Input::Tell(notice));
+        }
     }
 
     fn apply(&mut self, input: Input) {
