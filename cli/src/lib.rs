@@ -57,10 +57,14 @@ pub use tidemill_core::{
     timetable, version,
 };
 
+/// What tasks can do on other systems.
+pub use tidemill_operators as operators;
+
 /// What authors need: `use tidemill::prelude::*`.
 pub mod prelude {
     pub use tidemill_core::prelude::*;
     pub use tidemill_macros::{Choice, params, task};
+    pub use tidemill_operators::{Shell, ShellOutput};
 }
 
 /// What the code that macros write refers to. Not for people.

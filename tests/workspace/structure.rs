@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::root;
 
 /// The crates of the workspace and the crates of it that each may use. A crate that is not listed fails the test.
-const MAY_USE: [(&str, &[&str]); 11] = [
+const MAY_USE: [(&str, &[&str]); 12] = [
     ("tidemill-macros", &[]),
     ("tidemill-core", &[]),
     ("tidemill-draw", &["tidemill-core"]),
@@ -19,8 +19,12 @@ const MAY_USE: [(&str, &[&str]); 11] = [
         "tidemill-scheduler",
         &["tidemill-core", "tidemill-logs", "tidemill-store"],
     ),
-    ("tidemill-worker", &["tidemill-core", "tidemill-logs"]),
-    ("tidemill-operators", &["tidemill-core"]),
+    ("tidemill-process", &[]),
+    (
+        "tidemill-worker",
+        &["tidemill-core", "tidemill-logs", "tidemill-process"],
+    ),
+    ("tidemill-operators", &["tidemill-core", "tidemill-process"]),
     (
         "tidemill",
         &[
@@ -29,6 +33,7 @@ const MAY_USE: [(&str, &[&str]); 11] = [
             "tidemill-logs",
             "tidemill-macros",
             "tidemill-operators",
+            "tidemill-process",
             "tidemill-scheduler",
             "tidemill-store",
             "tidemill-worker",
@@ -181,6 +186,7 @@ fn the_environment_is_only_read_by_the_command_line() {
         "store/src",
         "scheduler/src",
         "logs/src",
+        "process/src",
         "worker/src",
         "operators/src",
         "dags/src",
@@ -205,6 +211,7 @@ fn files_stay_short_enough_to_read() {
         "store",
         "scheduler",
         "logs",
+        "process",
         "worker",
         "operators",
         "cli",

@@ -1,0 +1,4 @@
+//! Operators against what they talk to.
+
+mod shell;
+mod shell_ends;
