@@ -2,10 +2,12 @@
 //!
 //! A worker's session has a thread of its own, so that its heartbeats do not depend on what tasks do to the runtime.
 //! `session` speaks with the scheduler over a [`Wire`] and keeps `book` of what it holds; `run` runs one attempt; `watch`
-//! waits for what is outside, without a slot; `host` is what tasks see; `remote` is a wire over the network.
+//! waits for what is outside, without a slot; `host` is what tasks see; `remote` is a wire over the network;
+//! [`isolate`] runs an attempt in a process of its own.
 
 mod book;
 mod host;
+pub mod isolate;
 mod order;
 mod project;
 mod remote;
