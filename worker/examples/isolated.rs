@@ -106,7 +106,7 @@ fn main() -> ExitCode {
         return isolate::child(|_| {
             Ok(Inside {
                 registry: dag().registry().clone(),
-                clock: Utc::now,
+                clock: || DateTime::UNIX_EPOCH,
                 services: Box::new(|_| None),
             })
         });

@@ -193,7 +193,7 @@ pub(crate) fn child() -> ExitCode {
         };
         Ok(Inside {
             registry: dag.registry().clone(),
-            clock: chrono::Utc::now,
+            clock: || chrono::DateTime::UNIX_EPOCH,
             services: Box::new(|_| None),
         })
     })
