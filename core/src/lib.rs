@@ -34,6 +34,7 @@ pub mod prelude {
         Choice, Connection, ErrorKind, Interval, LaunchKey, Operator, OrFail, Outcome, Poll,
         RemoteJob, Sense, TaskContext, TaskError, TaskFn, TaskResult,
     };
+    pub use crate::protocol::Load;
     pub use crate::span::{days, hours, minutes, seconds};
     pub use crate::spec::{
         Alert, Asset, AssetExpr, At, Cron, Dedup, Destination, Every, Overlap, Retry, Severity,

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tidemill_core::operator::{BoxFuture, Connection, Host, Level, TaskError, TaskResult};
+use tidemill_core::protocol::Load;
 
 /// A line that a task wrote to its log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +31,7 @@ pub(super) struct Fakes {
 pub(super) struct Seen {
     pub(super) log: Vec<LogLine>,
     pub(super) progress: Vec<(f64, String)>,
+    pub(super) loads: Vec<Load>,
     pub(super) took: Duration,
 }
 
@@ -103,6 +105,10 @@ impl Host for FakeHost {
 
     fn progress(&self, part: f64, words: &str) {
         self.seen(|seen| seen.progress.push((part, words.to_owned())));
+    }
+
+    fn load(&self, load: Load) {
+        self.seen(|seen| seen.loads.push(load));
     }
 
     fn is_cancelled(&self) -> bool {

@@ -15,6 +15,7 @@ use tidemill_core::operator::{
     TaskError, TaskResult,
 };
 use tidemill_core::params;
+use tidemill_core::protocol::Load;
 use tidemill_core::span;
 use tidemill_core::spec::{TaskKind, TaskSpec, parse_date};
 
@@ -230,18 +231,13 @@ impl<'a> TaskRun<'a> {
         let attempt = || runtime.block_on(to_the_end(&*made?, &ctx, &host, &mut resumes));
         let result =
             catch_unwind(AssertUnwindSafe(attempt)).unwrap_or_else(|panic| Err(panicked(&*panic)));
-        let (log, progress, took) = host.seen(|seen| {
-            (
-                std::mem::take(&mut seen.log),
-                std::mem::take(&mut seen.progress),
-                seen.took,
-            )
-        });
+        let seen = host.seen(std::mem::take);
         Ran {
             result,
-            log,
-            progress,
-            took,
+            log: seen.log,
+            progress: seen.progress,
+            loads: seen.loads,
+            took: seen.took,
             resumes,
         }
     }
@@ -328,6 +324,8 @@ pub struct Ran {
     pub log: Vec<LogLine>,
     /// How far it said it was.
     pub progress: Vec<(f64, String)>,
+    /// What it put on record as loaded.
+    pub loads: Vec<Load>,
     /// How much virtual time it took.
     pub took: Duration,
     /// How often it was resumed after it was deferred.

@@ -83,6 +83,20 @@ async fn ask(ctx: &TaskContext, bucket: String) -> TaskResult<String> {
 }
 
 #[task]
+async fn load(ctx: &TaskContext, rows: i64) -> TaskResult {
+    ctx.sleep(minutes(2)).await;
+    ctx.record_load(Load {
+        destination: "shop.orders".to_owned(),
+        rows_loaded: rows,
+        ..Load::default()
+    });
+    match rows {
+        0 => Err(TaskError::data("no rows")),
+        _ => Ok(()),
+    }
+}
+
+#[task]
 fn nothing_to_do() -> TaskResult<u64> {
     Err(TaskError::skip("no rows today"))
 }
@@ -111,6 +125,8 @@ fn dag() -> ValidDag {
             },
         );
         dag.call("nothing_to_do", nothing_to_do, ());
+        dag.call("load", load, value(12));
+        dag.call("load_nothing", load, value(0));
         dag.call("fall_over", fall_over, ());
     }))
 }
@@ -159,6 +175,24 @@ fn a_task_can_say_that_there_is_nothing_to_do() {
             why: "no rows today".to_owned()
         })
     );
+}
+
+#[test]
+fn what_a_task_loaded_is_on_record_even_if_it_fails_then() {
+    let dag = dag();
+    let ran = TaskRun::of(&dag, "load").day("2025-01-31").run();
+    let [load] = &ran.loads[..] else {
+        panic!("{:?}", ran.loads)
+    };
+    assert_eq!(
+        (load.rows_loaded, load.status.as_str()),
+        (12, "success"),
+        "{load:?}"
+    );
+    assert_eq!(load.started_at.to_string(), "2025-01-31T15:00:00Z");
+    assert_eq!(load.ended_at.since(load.started_at), minutes(2));
+    let ran = TaskRun::of(&dag, "load_nothing").run();
+    assert_eq!((ran.error().kind, ran.loads.len()), (ErrorKind::Data, 1));
 }
 
 #[test]

@@ -12,7 +12,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{BoxFuture, LaunchKey, TaskError, TaskResult};
+use crate::protocol::Load;
 use crate::text::Values;
+use crate::time::Timestamp;
 
 /// The time a run covers: from its start up to, not including, its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -190,6 +192,9 @@ pub trait Host: Send + Sync + 'static {
     fn log(&self, level: Level, line: &str);
     /// Shows how far the task is: a part of 1, and a few words.
     fn progress(&self, part: f64, words: &str);
+    /// Keeps a load, complete, for the report that ends the attempt. It is on record once the attempt has ended, whether
+    /// well or badly.
+    fn load(&self, load: Load);
     /// Whether the task should stop.
     fn is_cancelled(&self) -> bool;
     /// A client or service shared by tasks, found by its type.
@@ -201,6 +206,7 @@ pub trait Host: Send + Sync + 'static {
 pub struct TaskContext {
     facts: Arc<RunFacts>,
     host: Arc<dyn Host>,
+    began: Timestamp,
 }
 
 impl fmt::Debug for TaskContext {
@@ -217,6 +223,7 @@ impl TaskContext {
     pub fn new(facts: RunFacts, host: Arc<dyn Host>) -> Self {
         Self {
             facts: Arc::new(facts),
+            began: host.now().into(),
             host,
         }
     }
@@ -294,6 +301,26 @@ impl TaskContext {
     /// Shows how far the task is: a part of 1, and a few words.
     pub fn progress(&self, part: f64, words: impl AsRef<str>) {
         self.host.progress(part.clamp(0.0, 1.0), words.as_ref());
+    }
+
+    /// Puts a load on record: it is committed with the end of this attempt, whether that is good or bad. What is left at
+    /// its default is filled in: from when the work began until now, `success` unless there is an error.
+    pub fn record_load(&self, mut load: Load) {
+        if load.started_at == Timestamp::default() {
+            load.started_at = self.began;
+        }
+        if load.ended_at == Timestamp::default() {
+            load.ended_at = self.host.now().into();
+        }
+        if load.status.is_empty() {
+            let status = if load.error.is_some() {
+                "failed"
+            } else {
+                "success"
+            };
+            status.clone_into(&mut load.status);
+        }
+        self.host.load(load);
     }
 
     /// Whether the task should stop.
