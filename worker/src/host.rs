@@ -2,11 +2,12 @@
 
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use tidemill_core::operator::{BoxFuture, Connection, Host, Level, TaskError, TaskResult};
+use tidemill_core::protocol::Load;
 use tidemill_core::time::Timestamp;
 use tidemill_core::wire::{Asked, Given};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -67,9 +68,17 @@ pub(crate) struct WorkerHost {
     pub(crate) session: mpsc::UnboundedSender<Event>,
     pub(crate) services: Services,
     pub(crate) stopping: Stopping,
+    /// What the attempt loaded, for the report of its end.
+    pub(crate) loads: Mutex<Vec<Load>>,
 }
 
 impl WorkerHost {
+    /// What was loaded so far.
+    pub(crate) fn take_loads(&self) -> Vec<Load> {
+        // A task that panicked has loaded what it had loaded.
+        std::mem::take(&mut *self.loads.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     async fn ask(&self, what: Asked) -> TaskResult<Given> {
         let (reply, given) = oneshot::channel();
         let gone = || TaskError::lost("the worker is ending");
@@ -119,6 +128,11 @@ impl Host for WorkerHost {
 
     fn progress(&self, part: f64, words: &str) {
         tracing::debug!(part, "{words}");
+    }
+
+    fn load(&self, load: Load) {
+        let mut loads = self.loads.lock().unwrap_or_else(PoisonError::into_inner);
+        loads.push(load);
     }
 
     fn is_cancelled(&self) -> bool {

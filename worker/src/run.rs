@@ -184,7 +184,12 @@ impl Run {
     fn came(&self, came: Came) {
         let attempt = self.attempt();
         self.tell(match came {
-            Came::Report(report) => Event::Report { attempt, report },
+            Came::Report(mut report) => {
+                if let Report::Done { loads, .. } | Report::Failed { loads, .. } = &mut report {
+                    *loads = self.host.take_loads();
+                }
+                Event::Report { attempt, report }
+            }
             Came::Waits { handle, wait, why } => Event::Waits {
                 attempt,
                 handle: handle.to_string().into(),

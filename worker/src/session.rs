@@ -417,6 +417,7 @@ impl Session {
             session: self.events.0.clone(),
             services: self.project.services.clone(),
             stopping: stopping.clone(),
+            loads: std::sync::Mutex::default(),
         };
         let run = Run {
             order,
