@@ -1,5 +1,7 @@
 //! What scheduler and workers say to each other. The engine, the simulator and the wire use these very types.
 
+mod log;
+
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -14,6 +16,8 @@ use crate::spec::is_default;
 use crate::state::word_enum;
 use crate::time::Timestamp;
 use crate::version::Version;
+
+pub use log::{LogAck, LogChunk, LogPlace};
 
 macro_rules! number_type {
     ($(#[$doc:meta])* $name:ident($inner:ty)) => {
