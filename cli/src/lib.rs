@@ -83,7 +83,11 @@ use output::Style;
     reason = "the last line of a project's `main` reads better without a `&`"
 )]
 pub fn main(dags: Dags) -> ExitCode {
-    run_in(&dags, std::env::args_os(), &Environment::of_process()).emit()
+    let environment = Environment::of_process();
+    if serve::attempt::is_asked_for(std::env::args_os()) {
+        return serve::attempt::run(&dags, &environment);
+    }
+    run_in(&dags, std::env::args_os(), &environment).emit()
 }
 
 /// What a command line makes of some DAGs: everything it prints, and its exit code. No variable of the process's

@@ -57,6 +57,8 @@ impl Host for Silent {
 
     fn log(&self, _: Level, _: &str) {}
 
+    fn load(&self, _: tidemill_core::protocol::Load) {}
+
     fn progress(&self, _: f64, _: &str) {}
 
     fn is_cancelled(&self) -> bool {

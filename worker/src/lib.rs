@@ -44,10 +44,23 @@ pub struct Config {
     pub queues: Vec<Arc<str>>,
     /// How long running attempts may go on once it was told to stop.
     pub grace: Duration,
+    /// What is started for a task that has a process of its own.
+    pub isolation: Isolation,
     /// How many looks a second at what one kind of operator waits for; those not named have no limit.
     pub looks_per_second: BTreeMap<String, u32>,
     /// The wall's clock.
     pub wall: fn() -> Timestamp,
+}
+
+/// Which tasks have processes of their own, and what they are.
+#[derive(Debug, Clone, Default)]
+pub struct Isolation {
+    /// This binary, as a child starts it; without it no task can have a process of its own.
+    pub program: Option<isolate::Program>,
+    /// Whether all tasks have one, and not only those that ask for it.
+    pub all: bool,
+    /// How much memory each may have, in bytes.
+    pub memory_max: Option<u64>,
 }
 
 /// How a worker ended.

@@ -3,12 +3,16 @@
 use std::sync::Arc;
 
 use serde_json::Value;
-use tidemill_core::operator::{AnyTask, Interval, RunFacts, TaskContext, TaskError, TaskResult};
+use tidemill_core::operator::{
+    AnyTask, BoxFuture, Host, Interval, Outcome, RunFacts, TaskContext, TaskError, TaskResult,
+};
 use tidemill_core::protocol::{AttemptRef, MapIndex, Report};
-use tidemill_core::spec::TaskSpec;
+use tidemill_core::spec;
 use tidemill_core::wire::Order;
 
+use crate::Isolation;
 use crate::host::WorkerHost;
+use crate::isolate::{self, Act, Job, Program};
 use crate::project::Project;
 
 /// A task that is ready to run, and all it was made of.
@@ -49,6 +53,7 @@ pub(crate) async fn prepare(
     project: &Project,
     order: &Order,
     host: Arc<WorkerHost>,
+    isolation: &Isolation,
 ) -> Result<Ready, Unready> {
     let of = &order.assignment;
     let key = (of.dag.clone(), of.version.clone());
@@ -61,12 +66,26 @@ pub(crate) async fn prepare(
     let outputs = outputs(order).map_err(Unready::Failed)?;
     let mut variables = Vec::new();
     for name in &needs.variables {
-        use tidemill_core::operator::Host as _;
         let value = host.variable(name).await.map_err(Unready::Failed)?;
         variables.push((name.clone(), value));
     }
-    let task = make(project, spec, &facts, (&outputs, &variables)).map_err(Unready::Failed)?;
-    let blocking = project.registry.is_blocking(spec);
+    let apart = isolation.all || spec.placement.isolation == spec::Isolation::Process;
+    let (task, blocking): (Box<dyn AnyTask>, _) = if apart {
+        let job = Job {
+            spec: spec.clone(),
+            facts: facts.clone(),
+            outputs,
+            variables,
+            act: Act::Run,
+            memory_max: isolation.memory_max,
+        };
+        let task = Apart::new(isolation, job, Arc::clone(&host)).map_err(Unready::Failed)?;
+        (Box::new(task), false)
+    } else {
+        let made = project.registry.make(spec, &facts, &outputs, &variables);
+        let task = made.map_err(Unready::Failed)?;
+        (task, project.registry.is_blocking(spec))
+    };
     let ctx = TaskContext::new(facts, host);
     Ok(Ready {
         task,
@@ -75,13 +94,54 @@ pub(crate) async fn prepare(
     })
 }
 
-fn make(
-    project: &Project,
-    spec: &TaskSpec,
-    facts: &RunFacts,
-    (outputs, variables): (&[(String, Value)], &[(String, String)]),
-) -> TaskResult<Box<dyn AnyTask>> {
-    project.registry.make(spec, facts, outputs, variables)
+/// A task in a process of its own.
+struct Apart {
+    program: Program,
+    job: Job,
+    host: Arc<WorkerHost>,
+}
+
+impl Apart {
+    fn new(isolation: &Isolation, job: Job, host: Arc<WorkerHost>) -> TaskResult<Self> {
+        let program = isolation.program.clone();
+        let none = || TaskError::permanent("this worker cannot start processes for tasks");
+        Ok(Self {
+            program: program.ok_or_else(none)?,
+            job,
+            host,
+        })
+    }
+
+    fn act(&self, act: Act) -> BoxFuture<'_, TaskResult<Outcome>> {
+        let job = Job {
+            act,
+            ..self.job.clone()
+        };
+        let host: Arc<dyn Host> = self.host.clone();
+        Box::pin(async move { isolate::run(&self.program, &job, host).await })
+    }
+}
+
+impl AnyTask for Apart {
+    fn run<'a>(&'a self, _: &'a TaskContext) -> BoxFuture<'a, TaskResult<Outcome>> {
+        self.act(Act::Run)
+    }
+
+    fn resume<'a>(
+        &'a self,
+        _: &'a TaskContext,
+        handle: Value,
+    ) -> BoxFuture<'a, TaskResult<Outcome>> {
+        self.act(Act::Resume(handle))
+    }
+
+    fn cancel<'a>(
+        &'a self,
+        _: &'a TaskContext,
+        handle: Option<Value>,
+    ) -> BoxFuture<'a, TaskResult<()>> {
+        Box::pin(async { self.act(Act::Cancel(handle)).await.map(drop) })
+    }
 }
 
 fn facts(order: &Order, zone: chrono_tz::Tz) -> TaskResult<RunFacts> {

@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 use tracing::warn;
 
+use crate::Isolation;
 use crate::host::{Stopping, WorkerHost};
 use crate::order::{Ready, Unready, failed, prepare};
 use crate::project::Project;
@@ -36,6 +37,7 @@ pub(crate) struct Run {
     pub(crate) host: Arc<WorkerHost>,
     pub(crate) stopping: Stopping,
     pub(crate) runtime: Handle,
+    pub(crate) isolation: Arc<Isolation>,
 }
 
 /// What came of work that may wait for something outside.
@@ -66,7 +68,12 @@ impl Run {
     }
 
     async fn prepare(&self) -> Result<Ready, Unready> {
-        let preparing = prepare(&self.project, &self.order, Arc::clone(&self.host));
+        let preparing = prepare(
+            &self.project,
+            &self.order,
+            Arc::clone(&self.host),
+            &self.isolation,
+        );
         // Making a task runs code of its author, too.
         let prepared = AssertUnwindSafe(preparing).catch_unwind().await;
         prepared.unwrap_or_else(|panic| Err(Unready::Failed(panicked(&*panic))))

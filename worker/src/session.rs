@@ -18,7 +18,7 @@ use crate::project::Project;
 use crate::run::{Run, carry_out};
 use crate::watch::Lookout;
 use crate::wire::{Connect, ConnectError, Wire};
-use crate::{Config, Ended};
+use crate::{Config, Ended, Isolation};
 
 /// A beat is sent after this part of the lease.
 const BEAT_PART: u32 = 6;
@@ -90,12 +90,14 @@ pub(crate) struct Session {
     beats: HashMap<u64, Instant>,
     beat: u64,
     draining: bool,
+    isolation: Arc<Isolation>,
 }
 
 impl Session {
     pub(crate) fn new(config: Config, project: Arc<Project>, runtime: Handle) -> Self {
         let lookout = Lookout::new(&config.looks_per_second);
         Self {
+            isolation: Arc::new(config.isolation.clone()),
             config,
             project,
             runtime,
@@ -425,6 +427,7 @@ impl Session {
             host: Arc::new(host),
             stopping,
             runtime: self.runtime.clone(),
+            isolation: Arc::clone(&self.isolation),
         };
         let abort = self.runtime.spawn(how(run)).abort_handle();
         Stage::Busy { abort, stop, works }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
+use tidemill_worker::isolate::child;
 use tidemill_worker::{Remote, Worker};
 
 use crate::config::flags::OfWorker;
@@ -71,6 +72,13 @@ pub(crate) enum BenchCommand {
     /// A worker of a bench; started by it.
     #[command(hide = true)]
     Worker(BenchWorkerArgs),
+    /// One task of a bench; started by its worker.
+    #[command(hide = true)]
+    Attempt {
+        /// What it holds.
+        #[arg(long)]
+        scene: String,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -129,6 +137,7 @@ pub(crate) fn run(command: &BenchCommand, environment: &Environment) -> Output {
         }
         BenchCommand::Idle { dags, with } => (scenes::idle(with, *dags), with),
         BenchCommand::Worker(args) => return worker(args, environment),
+        BenchCommand::Attempt { scene } => return attempt(scene, environment),
     };
     match figures {
         Ok(figures) => Output::data(shown(&figures, with.json)),
@@ -141,6 +150,20 @@ fn shown(figures: &Figures, json: bool) -> String {
         figures.json()
     } else {
         figures.table()
+    }
+}
+
+/// One task in a process of its own.
+fn attempt(scene: &str, environment: &Environment) -> Output {
+    let scene: work::Scene = match serde_json::from_str(scene) {
+        Ok(scene) => scene,
+        Err(error) => return Output::failed(error, USAGE),
+    };
+    let ended = child(|job| serve::attempt::inside(&scene.dags(), job, environment));
+    if ended == std::process::ExitCode::SUCCESS {
+        Output::default()
+    } else {
+        Output::failed("only a worker of a bench starts this", USAGE)
     }
 }
 
@@ -161,8 +184,8 @@ fn worker(args: &BenchWorkerArgs, environment: &Environment) -> Output {
         let remote = Remote::new(&servers, token).map_err(|error| Output::failed(error, USAGE))?;
         let (_say, stop) = tokio::sync::watch::channel(false);
         let worker = Worker::start(
-            serve::worker_config(&loaded.settings),
-            serve::project(&scene.dags()).holds,
+            serve::worker_config(&loaded.settings, rig::program(&scene)),
+            serve::project(&scene.dags(), environment).holds,
             Arc::new(remote),
             own.handle().clone(),
             stop,

@@ -9,6 +9,7 @@ use tidemill_core::id::DagId;
 use tidemill_scheduler::engine::{Command as Ask, Trigger};
 use tidemill_scheduler::lead::{Bring, ToLead};
 use tidemill_store::{Options, Store};
+use tidemill_worker::isolate::Program;
 use tidemill_worker::{Connect, Worker};
 use tokio::runtime::Runtime;
 use tokio::sync::{oneshot, watch};
@@ -93,7 +94,7 @@ impl Rig {
             here: None,
             folder,
         };
-        let project = serve::project(&rig.scene.dags());
+        let project = serve::project(&rig.scene.dags(), &Environment::default());
         rig.own.block_on(rig.bring(&project))?;
         if args.workers == 0 {
             rig.work_here(&loaded, project)?;
@@ -122,7 +123,7 @@ impl Rig {
         let gate = self.scheduler()?.gate.clone();
         let connect: Arc<dyn Connect> = Arc::new(Local::new(gate, self.own.handle().clone()));
         let (stop, stops) = watch::channel(false);
-        let config = serve::worker_config(&loaded.settings);
+        let config = serve::worker_config(&loaded.settings, program(&self.scene));
         let worker = Worker::start(
             config,
             project.holds,
@@ -278,6 +279,17 @@ impl Rig {
         self.own.block_on(self.store.close());
         let _ = std::fs::remove_dir_all(&self.folder);
     }
+}
+
+/// What a worker of a bench starts for a task that has a process of its own.
+pub(super) fn program(scene: &Scene) -> Option<Program> {
+    let scene = serde_json::to_string(scene).ok()?;
+    let program = serve::attempt::program("bench", &Environment::of_process())?;
+    let args = ["bench", "attempt", "--scene", &scene];
+    Some(Program {
+        args: args.into_iter().map(Into::into).collect(),
+        ..program
+    })
 }
 
 /// What a run of a bench was.

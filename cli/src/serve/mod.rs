@@ -1,5 +1,6 @@
 //! The processes that stay: `standalone`, `scheduler`, `worker`.
 
+pub(crate) mod attempt;
 mod local;
 mod parts;
 mod signals;
@@ -53,7 +54,7 @@ pub(crate) fn standalone(args: &StandaloneArgs, dags: &Dags, environment: &Envir
         Err(output) => return output,
     };
     run(&loaded, |own, stop| {
-        let project = Arc::new(project(dags));
+        let project = Arc::new(project(dags, environment));
         let tasks = runtime("tidemill-tasks")?;
         let process = own.block_on(lead(&loaded, environment, stop.clone()))?;
         own.block_on(deploy(&process.process, &project))?;
@@ -62,7 +63,7 @@ pub(crate) fn standalone(args: &StandaloneArgs, dags: &Dags, environment: &Envir
         let settings = &loaded.settings;
         let (stop_worker, worker_stops) = watch::channel(false);
         let worker = Worker::start(
-            worker_config(settings),
+            worker_config(settings, attempt::program(attempt::COMMAND, environment)),
             Arc::clone(&project.holds),
             connect,
             tasks.handle().clone(),
@@ -107,12 +108,15 @@ pub(crate) fn worker(args: &WorkerArgs, dags: &Dags, environment: &Environment) 
         Err(output) => return output,
     };
     run(&loaded, |own, stop| {
-        let project = project(dags);
+        let project = project(dags, environment);
         let token = token::find(&loaded).map_err(|error| Output::failed(error, USAGE))?;
         let remote = Remote::new(&servers(&loaded.settings), token);
         let remote = remote.map_err(|error| Output::failed(error, USAGE))?;
         let worker = Worker::start(
-            worker_config(&loaded.settings),
+            worker_config(
+                &loaded.settings,
+                attempt::program(attempt::COMMAND, environment),
+            ),
             project.holds,
             Arc::new(remote),
             own.handle().clone(),

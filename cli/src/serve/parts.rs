@@ -15,12 +15,14 @@ use tidemill_scheduler::gateway::{Gate, Gives};
 use tidemill_scheduler::lead::{Ended, Process, Settings as SchedulerSettings};
 use tidemill_scheduler::relay::{Log, Sinks};
 use tidemill_store::{Options, Store};
-use tidemill_worker::{Config as WorkerConfig, Project, Services};
+use tidemill_worker::isolate::Program;
+use tidemill_worker::{Config as WorkerConfig, Isolation as WorkerIsolation, Project, Services};
 use tokio::task::JoinError;
 use tracing::error;
 
 use super::UNREACHABLE;
 use crate::clock;
+use crate::config::kinds::Isolation;
 use crate::config::settings::Settings;
 use crate::config::{Environment, Loaded};
 use crate::output::{INVALID, Output, USAGE};
@@ -42,7 +44,7 @@ pub(crate) struct Held {
 }
 
 /// The DAGs of this binary. One with problems is left out, and they are said: the others run.
-pub(crate) fn project(dags: &Dags) -> Held {
+pub(crate) fn project(dags: &Dags, environment: &Environment) -> Held {
     let project = dags.validate();
     let broken: Vec<&str> = project
         .problems
@@ -62,13 +64,17 @@ pub(crate) fn project(dags: &Dags) -> Held {
         specs.iter().cloned(),
         project.registry,
         pools.clone(),
-        Services::default(),
+        services(environment),
     );
     Held {
         specs,
         pools,
         holds: Arc::new(holds),
     }
+}
+
+fn services(environment: &Environment) -> Services {
+    Services::new(super::attempt::services(environment))
 }
 
 /// How the scheduler is set up.
@@ -89,7 +95,7 @@ pub(crate) fn scheduler_settings(settings: &Settings, address: SocketAddr) -> Sc
 }
 
 /// How a worker is set up.
-pub(crate) fn worker_config(settings: &Settings) -> WorkerConfig {
+pub(crate) fn worker_config(settings: &Settings, program: Option<Program>) -> WorkerConfig {
     let name = settings.worker_name.as_ref().map_or_else(
         || format!("{}-{}", machine(), std::process::id()),
         |name| name.as_str().to_owned(),
@@ -104,6 +110,11 @@ pub(crate) fn worker_config(settings: &Settings) -> WorkerConfig {
             .map(|queue| queue.as_str().into())
             .collect(),
         grace: settings.grace,
+        isolation: WorkerIsolation {
+            program,
+            all: settings.isolation == Isolation::Process,
+            memory_max: settings.memory_max.map(|bytes| bytes.0),
+        },
         looks_per_second: BTreeMap::new(),
         wall,
     }

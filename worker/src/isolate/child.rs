@@ -20,12 +20,14 @@ use tidemill_core::operator::{
     BoxFuture, Connection, Host, Level, OrFail as _, Outcome, Registry, TaskContext, TaskError,
     TaskResult,
 };
+use tidemill_core::protocol::Load;
+use tidemill_core::wire::OUTPUT_BYTES_MAX;
 use tidemill_process::{LINE_BYTES_MAX, end_own_descendants};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 
 use super::frame::{Down, Ended, Up, encode, read};
-use super::{Act, Job, OUTPUT_BYTES_MAX};
+use super::{Act, Job};
 
 /// The exit code of a child that was not started by a worker.
 pub const NOT_A_CHILD: u8 = 64;
@@ -292,6 +294,10 @@ impl Host for ChildHost {
         // JSON has no word for what is no number.
         let part = if part.is_finite() { part } else { 0.0 };
         self.worker.send(&Up::Progress(part, words.to_owned()));
+    }
+
+    fn load(&self, load: Load) {
+        self.worker.send(&Up::Load(Box::new(load)));
     }
 
     fn is_cancelled(&self) -> bool {

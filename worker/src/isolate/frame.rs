@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tidemill_core::operator::{Connection, Level, Outcome, TaskError, TaskResult};
+use tidemill_core::protocol::Load;
 
 use super::Job;
 
@@ -40,6 +41,8 @@ pub(super) enum Up {
     Log(Level, String),
     /// How far it is.
     Progress(f64, String),
+    /// What it loaded.
+    Load(Box<Load>),
     /// A question, with its number: a connection of this name.
     Connection(u64, String),
     /// A question, with its number: a variable of this name.

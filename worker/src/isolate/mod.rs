@@ -48,9 +48,6 @@ use tidemill_process::BaseEnv;
 pub use child::{Inside, NOT_A_CHILD, Services, child};
 pub use parent::run;
 
-/// The most that a task may return, or wait with, in bytes of JSON.
-pub const OUTPUT_BYTES_MAX: usize = 1 << 20;
-
 /// How long a child may go on after it was told that its task is cancelled.
 pub const STOP_GRACE: Duration = Duration::from_secs(10);
 

@@ -221,6 +221,7 @@ impl Talk {
         match up {
             Up::Log(level, line) => self.host.log(level, &line),
             Up::Progress(part, words) => self.host.progress(part, &words),
+            Up::Load(load) => self.host.load(*load),
             Up::Connection(number, name) => {
                 let found = self.host.connection(&name).await.map(Into::into);
                 self.say(&Down::Connection(number, found)).await?;

@@ -82,6 +82,7 @@ impl Stage {
             slots: 8,
             queues: vec!["default".into()],
             grace: Duration::from_secs(10),
+            isolation: crate::Isolation::default(),
             looks_per_second: std::collections::BTreeMap::new(),
             wall: Timestamp::default,
         };

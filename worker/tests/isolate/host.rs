@@ -74,6 +74,8 @@ impl Host for Remembers {
         self.count.send_replace(lines.len());
     }
 
+    fn load(&self, _: tidemill_core::protocol::Load) {}
+
     fn progress(&self, part: f64, words: &str) {
         let mut progress = self.progress.lock().expect("no panic");
         progress.push((part, words.to_owned()));

@@ -1,0 +1,65 @@
+//! A task's own process: this binary, started again by its worker with a hidden command.
+
+use std::any::{Any, TypeId};
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use tidemill_core::author::Dags;
+use tidemill_core::operator::{TaskError, TaskResult};
+use tidemill_process::BaseEnv;
+use tidemill_worker::isolate::{Inside, Job, Program, child};
+
+use crate::clock;
+use crate::config::Environment;
+
+/// The hidden command.
+pub(crate) const COMMAND: &str = "__attempt";
+
+/// What a worker starts for a task: this binary with these arguments. None if the system does not say where it is.
+pub(crate) fn program(command: &str, environment: &Environment) -> Option<Program> {
+    Some(Program {
+        path: std::env::current_exe().ok()?,
+        args: vec![command.into()],
+        env: base(environment),
+    })
+}
+
+/// What processes of tasks see of the environment.
+pub(crate) fn base(environment: &Environment) -> BaseEnv {
+    BaseEnv::of(environment.beginning(""))
+}
+
+/// The services that tasks find by their types.
+pub(crate) fn services(environment: &Environment) -> HashMap<TypeId, Arc<dyn Any + Send + Sync>> {
+    let base: Arc<dyn Any + Send + Sync> = Arc::new(base(environment));
+    HashMap::from([(TypeId::of::<BaseEnv>(), base)])
+}
+
+/// Whether this process was started for one task.
+pub(crate) fn is_asked_for(mut line: impl Iterator<Item = impl AsRef<OsStr>>) -> bool {
+    line.nth(1).is_some_and(|first| first.as_ref() == COMMAND)
+}
+
+/// Runs the task that the worker on the other end of the standard input gives.
+pub(crate) fn run(dags: &Dags, environment: &Environment) -> ExitCode {
+    child(|job| inside(dags, job, environment))
+}
+
+/// The code of the task's DAG.
+pub(crate) fn inside(dags: &Dags, job: &Job, environment: &Environment) -> TaskResult<Inside> {
+    let of = &job.facts.dag_id;
+    let all = dags.build();
+    let dag = all.iter().find(|dag| dag.spec().id().as_str() == of);
+    let gone = || {
+        TaskError::permanent(format!("this binary holds no DAG `{of}`"))
+            .help("it was replaced under a running worker; restart the worker")
+    };
+    let services = services(environment);
+    Ok(Inside {
+        registry: dag.ok_or_else(gone)?.registry().clone(),
+        clock: clock::now,
+        services: Box::new(move |kind| services.get(&kind).cloned()),
+    })
+}
