@@ -115,9 +115,8 @@ impl LogKeeper {
         let mut bytes = 0;
         for (part, text) in parts.iter().zip(texts) {
             // Parts without a line of the level were not read, but their lines count.
-            let mut number = first_line(&index, *part, first, &parts);
-            for line in lines_of(&text) {
-                number += 1;
+            let next = first_line(&index, *part, first, &parts) + 1;
+            for (number, line) in (next..).zip(lines_of(&text)) {
                 if level_of(line) < level {
                     continue;
                 }
@@ -207,7 +206,7 @@ pub(super) fn download(
         }
         let text = match form {
             Form::JsonLines => Bytes::from(texts.concat()),
-            Form::Text => texts.iter().flat_map(|text| for_people(text)).collect(),
+            Form::Text => texts.iter().flat_map(for_people).collect(),
         };
         Ok(Some((text, (keeper, path, next))))
     })

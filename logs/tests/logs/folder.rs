@@ -12,8 +12,11 @@ use crate::page::place;
 const LOG: &str = "orders/scheduled__2025-01-01T00:00:00+00:00/load.stock/1-1";
 
 fn append(path: &Path, bytes: &[u8]) {
-    let mut file = OpenOptions::new().append(true).open(path).unwrap();
-    file.write_all(bytes).unwrap();
+    let mut file = OpenOptions::new()
+        .append(true)
+        .open(path)
+        .expect("it works");
+    file.write_all(bytes).expect("it works");
 }
 
 #[tokio::test]
@@ -86,8 +89,8 @@ async fn a_link_out_of_the_folder_is_not_followed() {
 
 fn walk(folder: &Path) -> Vec<std::path::PathBuf> {
     let entries = fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path());
+        .expect("it works")
+        .map(|entry| entry.expect("it works").path());
     entries
         .flat_map(|path| {
             let below = if path.is_dir() {

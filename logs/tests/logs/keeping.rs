@@ -21,13 +21,13 @@ struct Case {
 }
 
 fn cases() -> Vec<Case> {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir().expect("it works");
     let store = Arc::new(InMemory::new());
     let bucket = || LogKeeper::bucket(store.clone(), "logs/of/us".into());
     vec![
         Case {
-            keeper: LogKeeper::folder(folder.path()).unwrap(),
-            other: LogKeeper::folder(folder.path()).unwrap(),
+            keeper: LogKeeper::folder(folder.path()).expect("it works"),
+            other: LogKeeper::folder(folder.path()).expect("it works"),
             _folder: Some(folder),
         },
         Case {
@@ -62,7 +62,7 @@ pub(crate) fn chunks(number: i64, lines: usize) -> Vec<LogChunk> {
 
 pub(crate) async fn keep_all(keeper: &LogKeeper, chunks: &[LogChunk]) {
     for chunk in chunks {
-        assert_eq!(keeper.keep(chunk).await.unwrap(), Kept::New);
+        assert_eq!(keeper.keep(chunk).await.expect("it works"), Kept::New);
     }
 }
 
@@ -72,7 +72,7 @@ pub(crate) async fn page(keeper: &LogKeeper, start: Start, lines: usize, level: 
         lines,
         level,
     };
-    keeper.read(&place(1), wanted).await.unwrap()
+    keeper.read(&place(1), wanted).await.expect("it works")
 }
 
 pub(crate) async fn all(keeper: &LogKeeper) -> Vec<String> {

@@ -101,7 +101,7 @@ fn written(secret: &str, before: &str) -> Vec<String> {
         encoded.collect()
     };
     let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
-    let json = serde_json::to_string(secret).unwrap();
+    let json = serde_json::to_string(secret).expect("it works");
     let html = |text: &str, quote: &str| {
         text.replace('&', "&amp;")
             .replace('<', "&lt;")
@@ -124,7 +124,7 @@ fn written(secret: &str, before: &str) -> Vec<String> {
         hex.to_uppercase(),
         hex,
         json[1..json.len() - 1].to_owned(),
-        serde_json::to_string(&json).unwrap(),
+        serde_json::to_string(&json).expect("it works"),
         format!("{secret:?}"),
         format!("{:?}", secret.as_bytes()),
         html(secret, "&#39;"),

@@ -12,10 +12,10 @@ use crate::keeping::{all, chunks, expected, keep_all};
 use crate::page::place;
 
 async fn objects(store: &InMemory) -> Vec<String> {
-    let objects: Vec<_> = store.list(None).try_collect().await.unwrap();
+    let objects: Vec<_> = store.list(None).try_collect().await.expect("it works");
     let mut names: Vec<String> = objects
         .iter()
-        .map(|object| object.location.filename().unwrap().to_owned())
+        .map(|object| object.location.filename().expect("it works").to_owned())
         .collect();
     names.sort();
     names

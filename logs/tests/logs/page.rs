@@ -27,9 +27,9 @@ pub(crate) fn attempt(number: i64) -> AttemptRef {
 
 pub(crate) fn place(number: i64) -> LogPlace {
     LogPlace {
-        dag: DagId::parse("orders").unwrap(),
+        dag: DagId::parse("orders").expect("it works"),
         run: "scheduled__2025-01-01T00:00:00+00:00".into(),
-        task: TaskId::parse("load.stock").unwrap(),
+        task: TaskId::parse("load.stock").expect("it works"),
         map_index: NOT_MAPPED,
         number: 1,
         attempt: AttemptNo(number),
