@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{DagId, TaskId};
 use crate::operator::{Connection, Secret, TaskError};
-use crate::protocol::{Assignment, AttemptRef, Hello, Report, Verdict};
+use crate::protocol::{Assignment, AttemptRef, Hello, LogAck, LogChunk, Report, Verdict};
 use crate::span::as_text;
 use crate::spec::{DagSpec, is_default};
 use crate::version::Version;
@@ -57,6 +57,8 @@ pub enum FromWorker {
     Draining,
     /// It holds nothing any more and goes.
     Left,
+    /// Pieces of logs, in order; answered by [`ToWorker::LogsKept`].
+    Logs(Vec<LogChunk>),
     /// A task needs something that only the scheduler can fetch; answered by [`ToWorker::Given`].
     Ask {
         /// The answer bears it.
@@ -104,6 +106,8 @@ pub enum ToWorker {
         /// Whether the scheduler knows that it still leads. If not, and another one says that it does, the worker goes there.
         leads: bool,
     },
+    /// These pieces of logs are kept.
+    LogsKept(Vec<LogAck>),
     /// What a task asked for.
     Given {
         /// What was asked.

@@ -10,6 +10,7 @@ use tidemill_core::operator::{BoxFuture, Connection, Host, Level, TaskError, Tas
 use tidemill_core::protocol::Load;
 use tidemill_core::time::Timestamp;
 use tidemill_core::wire::{Asked, Given};
+use tidemill_logs::{AttemptLog, Entry};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::session::Event;
@@ -68,6 +69,8 @@ pub(crate) struct WorkerHost {
     pub(crate) session: mpsc::UnboundedSender<Event>,
     pub(crate) services: Services,
     pub(crate) stopping: Stopping,
+    /// Where it writes what it does.
+    pub(crate) log: AttemptLog,
     /// What the attempt loaded, for the report of its end.
     pub(crate) loads: Mutex<Vec<Load>>,
 }
@@ -123,11 +126,15 @@ impl Host for WorkerHost {
     }
 
     fn log(&self, level: Level, line: &str) {
-        tracing::debug!(?level, "{line}");
+        self.log.write((self.wall)(), level, line);
     }
 
     fn progress(&self, part: f64, words: &str) {
-        tracing::debug!(part, "{words}");
+        let fields = serde_json::Map::from_iter([("part".to_owned(), part.into())]);
+        self.log.write_entry(&Entry {
+            fields: Some(&fields),
+            ..Entry::new((self.wall)(), Level::Debug, words)
+        });
     }
 
     fn load(&self, load: Load) {

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use serde_json::Value;
-use tidemill_core::operator::{AnyTask, Outcome, TaskContext, TaskError, TaskResult};
+use tidemill_core::operator::{
+    AnyTask, Host as _, Level, Outcome, TaskContext, TaskError, TaskResult,
+};
 use tidemill_core::protocol::{AttemptRef, Duty, Report};
 use tidemill_core::wire::{OUTPUT_BYTES_MAX, Order};
 use tokio::runtime::Handle;
@@ -192,6 +194,9 @@ impl Run {
         let attempt = self.attempt();
         self.tell(match came {
             Came::Report(mut report) => {
+                if let Report::Failed { error, .. } = &report {
+                    self.host.log(Level::Error, &error.to_string());
+                }
                 if let Report::Done { loads, .. } | Report::Failed { loads, .. } = &mut report {
                     *loads = self.host.take_loads();
                 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tidemill_core::operator::{TaskError, TaskResult};
 use tidemill_core::protocol::{AttemptRef, Duty, Hello, Report};
 use tidemill_core::wire::{Asked, FromWorker, Given, Order, PROTOCOL, ToWorker};
+use tidemill_logs::{LogBook, LogLimits, Masker};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
@@ -90,6 +91,7 @@ pub(crate) struct Session {
     beats: HashMap<u64, Instant>,
     beat: u64,
     draining: bool,
+    logs: LogBook,
     isolation: Arc<Isolation>,
 }
 
@@ -112,6 +114,7 @@ impl Session {
             beats: HashMap::new(),
             beat: 0,
             draining: false,
+            logs: LogBook::new(LogLimits::default(), Masker::new()),
         }
     }
 
@@ -226,6 +229,7 @@ impl Session {
             .next()
             .unwrap_or(now + Duration::from_secs(3600));
         let beat = self.beats_at();
+        let logs = self.logs_at(now);
         let fence = self.confirmed + self.lease.mul_f64(FENCE_PART);
         let waiting = is_in && (self.book.has_unsaid() || !self.outgoing.is_empty());
         let mut events = Vec::new();
@@ -237,6 +241,12 @@ impl Session {
                 self.send_beat();
                 Heard::Nothing
             }
+            () = sleep_until(logs), if is_in => {
+                let wall = (self.config.wall)();
+                self.ship(|logs| logs.due(wall));
+                Heard::Nothing
+            }
+            () = self.logs.changed() => Heard::Nothing,
             () = sleep_until(look) => {
                 self.look();
                 Heard::Nothing
@@ -288,6 +298,7 @@ impl Session {
                 self.confirmed = Instant::now();
                 self.beats.clear();
                 self.send_beat();
+                self.ship(LogBook::unacked);
                 info!("connected with the scheduler");
             }
             ToWorker::Assign(order) => self.take(Arc::new(order)),
@@ -302,7 +313,13 @@ impl Session {
                     return Step::Unsure;
                 }
             }
+            ToWorker::LogsKept(acks) => {
+                for ack in acks {
+                    self.logs.acked(&ack);
+                }
+            }
             ToWorker::Given { id, what } => {
+                self.mask(&what);
                 if let Some(reply) = self.asks.remove(&id) {
                     let _ = reply.send(what);
                 }
@@ -414,11 +431,15 @@ impl Session {
         F: Future<Output = ()> + Send + 'static,
     {
         let (stop, stopping) = Stopping::new();
+        let run_of = &order.assignment;
         let host = WorkerHost {
             wall: self.config.wall,
             session: self.events.0.clone(),
             services: self.project.services.clone(),
             stopping: stopping.clone(),
+            log: self
+                .logs
+                .open((self.config.wall)(), run_of.attempt, run_of.into()),
             loads: std::sync::Mutex::default(),
         };
         let run = Run {
@@ -460,7 +481,7 @@ impl Session {
             Event::Report { attempt, report } => {
                 // What is not held any more was taken away: somebody else has it.
                 if self.book.get(attempt).is_some() {
-                    self.book.report(attempt, report);
+                    self.book.report(attempt, self.masked(report));
                 }
             }
             Event::Waits {
@@ -529,14 +550,8 @@ impl Session {
             });
         let blind = held.wait.as_ref().map_or(BLIND_MAX, |wait| wait.blind + 1);
         if sensor || !error.kind.is_retried() || blind > BLIND_MAX {
-            return self.book.report(
-                attempt,
-                Report::Failed {
-                    error: Box::new(error),
-                    job_ended: false,
-                    loads: Vec::new(),
-                },
-            );
+            let report = self.masked(crate::order::failed(error));
+            return self.book.report(attempt, report);
         }
         warn!(attempt = %attempt.attempt, "cannot see how what it waits for stands: {error}");
         held.stage = Stage::Parked;
@@ -625,6 +640,40 @@ impl Session {
                 ended,
                 "no word from the scheduler for most of the lease: what ran here was ended, because others may have it by now"
             );
+        }
+    }
+
+    /// When pieces of logs are to be sent.
+    fn logs_at(&self, now: Instant) -> Instant {
+        let wait = self
+            .logs
+            .next_due()
+            .map(|due| due.since((self.config.wall)()));
+        now + wait.unwrap_or(Duration::from_secs(3600))
+    }
+
+    fn ship(&mut self, which: impl FnOnce(&LogBook) -> Vec<tidemill_core::protocol::LogChunk>) {
+        let chunks = which(&self.logs);
+        if !chunks.is_empty() {
+            self.outgoing.push(FromWorker::Logs(chunks));
+        }
+    }
+
+    /// An error may quote what nobody may see.
+    fn masked(&self, mut report: Report) -> Report {
+        if let Report::Failed { error, .. } = &mut report {
+            error.message = self.logs.masker().mask(&error.message).into_owned();
+            error.help = self.logs.masker().mask(&error.help).into_owned();
+        }
+        report
+    }
+
+    /// What nobody may see is not in any log from now on.
+    fn mask(&self, what: &TaskResult<Given>) {
+        if let Ok(Given::Connection { secrets, .. }) = what {
+            self.logs
+                .masker()
+                .add_all(secrets.values().map(String::as_str));
         }
     }
 

@@ -210,10 +210,11 @@ pub(crate) async fn serve(loaded: &Loaded, environment: &Environment) -> Result<
     })?;
     let address = listener.local_addr().unwrap_or(settings.listen);
     let token = token::find_or_make(loaded).map_err(|error| Output::failed(error, USAGE))?;
+    let logs = parts::logs(loaded)?;
     let (stop, stops) = watch::channel(false);
     let (process, running) =
         Process::start(store, scheduler_settings(settings, address), stops.clone());
-    let gate = parts::gate(&process, &token, environment);
+    let gate = parts::gate(&process, &token, logs);
     let router = tidemill_scheduler::gateway::router(gate.clone());
     let limits = tidemill_scheduler::gateway::Limits::default();
     tokio::spawn(tidemill_scheduler::gateway::serve(

@@ -10,6 +10,7 @@ use tidemill_core::operator::{BoxFuture, TaskError, TaskResult};
 use tidemill_core::spec::DagSpec;
 use tidemill_core::time::Timestamp;
 use tidemill_core::wire::{Asked, Given};
+use tidemill_logs::LogKeeper;
 use tidemill_scheduler::engine;
 use tidemill_scheduler::gateway::{Gate, Gives};
 use tidemill_scheduler::lead::{Ended, Process, Settings as SchedulerSettings};
@@ -22,7 +23,7 @@ use tracing::error;
 
 use super::UNREACHABLE;
 use crate::clock;
-use crate::config::kinds::Isolation;
+use crate::config::kinds::{Isolation, Place};
 use crate::config::settings::Settings;
 use crate::config::{Environment, Loaded};
 use crate::output::{INVALID, Output, USAGE};
@@ -169,8 +170,30 @@ pub(crate) async fn open(loaded: &Loaded) -> Result<Store, Output> {
 }
 
 /// The gate before a scheduler.
-pub(crate) fn gate(process: &Process, token: &str, _: &Environment) -> Gate {
-    Gate::new(process.clone(), token, Arc::new(Nothing))
+pub(crate) fn gate(process: &Process, token: &str, logs: LogKeeper) -> Gate {
+    Gate::new(process.clone(), token, Arc::new(Nothing), logs)
+}
+
+/// Opens the place where logs are kept. What came since the last moment is forced to the disk every second.
+pub(crate) fn logs(loaded: &Loaded) -> Result<LogKeeper, Output> {
+    let place = match &loaded.settings.logs {
+        Place::Folder(folder) => folder.display().to_string(),
+        Place::Url(url) => url.clone(),
+    };
+    let keeper = LogKeeper::open(&place, std::iter::empty()).map_err(|error| {
+        let origin = loaded.origin("logs");
+        Output::failed(format_args!("{error} (logs from {origin})"), USAGE)
+    })?;
+    let kept = keeper.clone();
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            if let Err(error) = kept.sync().await {
+                error!("logs are not safe on the disk: {error}");
+            }
+        }
+    });
+    Ok(keeper)
 }
 
 /// Has no connections and no variables.

@@ -2,6 +2,7 @@
 //! nothing.
 
 mod link;
+mod logs;
 mod problem;
 mod routes;
 mod serve;
@@ -15,9 +16,12 @@ use sha2::{Digest, Sha256};
 use tidemill_core::operator::{BoxFuture, TaskResult};
 use tidemill_core::wire::{Asked, Given};
 
+use tidemill_logs::LogKeeper;
+
 use crate::lead::{Process, SessionId};
 
 pub use link::{Link, local};
+pub use logs::LogsQuery;
 pub use problem::Problem;
 pub use routes::{CommandBody, CommandReply, WhyQuery, router};
 pub use serve::{Limits, serve};
@@ -39,6 +43,7 @@ struct Shared {
     process: Process,
     token: [u8; 32],
     gives: Arc<dyn Gives>,
+    logs: LogKeeper,
     sessions: AtomicU64,
 }
 
@@ -51,12 +56,13 @@ impl std::fmt::Debug for Gate {
 impl Gate {
     /// A gate before a scheduler. Whoever comes by network has to know the token.
     #[must_use]
-    pub fn new(process: Process, token: &str, gives: Arc<dyn Gives>) -> Self {
+    pub fn new(process: Process, token: &str, gives: Arc<dyn Gives>, logs: LogKeeper) -> Self {
         Self {
             shared: Arc::new(Shared {
                 process,
                 token: digest(token),
                 gives,
+                logs,
                 sessions: AtomicU64::new(0),
             }),
         }
@@ -70,6 +76,12 @@ impl Gate {
 
     fn gives(&self) -> &Arc<dyn Gives> {
         &self.shared.gives
+    }
+
+    /// Where the logs of attempts are kept.
+    #[must_use]
+    pub fn logs(&self) -> &LogKeeper {
+        &self.shared.logs
     }
 
     fn next_session(&self) -> SessionId {

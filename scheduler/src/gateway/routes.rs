@@ -88,6 +88,9 @@ pub fn router(gate: Gate) -> Router {
         .route("/api/v1/commands", post(command))
         .route("/api/v1/why", get(why))
         .route("/api/v1/fleet", get(fleet))
+        .route("/api/v1/logs", get(super::logs::page))
+        .route("/api/v1/logs/search", get(super::logs::search))
+        .route("/api/v1/logs/download", get(super::logs::download))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .merge(
             Router::new()

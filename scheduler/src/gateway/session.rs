@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tidemill_core::id::DagId;
+use tidemill_core::protocol::LogChunk;
 use tidemill_core::version::Version;
 use tidemill_core::wire::{FromWorker, PROTOCOL, ToWorker};
+use tidemill_logs::{LogError, LogKeeper};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 use tracing::{info, warn};
@@ -143,6 +145,35 @@ async fn unknown(
     looked.map_err(|_| Turned::NotLeading)
 }
 
+/// Keeps the logs of a worker, in order, and says so. What cannot be kept now is sent again over the next connection.
+async fn keep(keeper: LogKeeper, mut chunks: mpsc::UnboundedReceiver<Vec<LogChunk>>, to: WeakTo) {
+    let mut lists = Vec::new();
+    while chunks.recv_many(&mut lists, 64).await > 0 {
+        let mut acks = Vec::new();
+        for chunk in lists.drain(..).flatten() {
+            match keeper.keep(&chunk).await {
+                Ok(_) => acks.push(chunk.ack()),
+                Err(error @ LogError::TooLarge { .. }) => {
+                    warn!(attempt = %chunk.attempt.attempt, "a piece of its log is lost: {error}");
+                    acks.push(chunk.ack());
+                }
+                Err(error) => {
+                    warn!(attempt = %chunk.attempt.attempt, "cannot keep its log: {error}");
+                    continue;
+                }
+            }
+            if chunk.last
+                && let Err(error) = keeper.finish(&chunk.place).await
+            {
+                warn!(attempt = %chunk.attempt.attempt, "cannot finish its log: {error}");
+            }
+        }
+        if let Some(to) = to.upgrade() {
+            let _ = to.send(vec![ToWorker::LogsKept(acks)]);
+        }
+    }
+}
+
 type WeakTo = mpsc::WeakUnboundedSender<Vec<ToWorker>>;
 
 impl Session {
@@ -152,6 +183,8 @@ impl Session {
         // lets go of this one.
         let weak = to.downgrade();
         drop(to);
+        let (logs, chunks) = mpsc::unbounded_channel();
+        tokio::spawn(keep(gate.logs().clone(), chunks, weak.clone()));
         loop {
             let messages = tokio::select! {
                 messages = from.recv() => messages,
@@ -159,7 +192,9 @@ impl Session {
             };
             let Some(messages) = messages else { break };
             for message in messages {
-                if self.hear(gate, message, &weak).await.is_none() {
+                if let FromWorker::Logs(chunks) = message {
+                    let _ = logs.send(chunks);
+                } else if self.hear(gate, message, &weak).await.is_none() {
                     return;
                 }
             }
@@ -194,6 +229,8 @@ impl Session {
                 });
                 return Some(());
             }
+            // Before the welcome a worker says nothing of logs.
+            FromWorker::Logs(_) => return Some(()),
             FromWorker::Offer { .. } | FromWorker::Bring { .. } | FromWorker::Hello(_) => {
                 warn!(%worker, "it said hello twice over one connection");
                 return None;
