@@ -343,6 +343,32 @@ CREATE TABLE skipped_tick (
 );
 COMMENT ON TABLE skipped_tick IS 'Ticks that made no run, by the DAG''s own policy.';
 
+CREATE TABLE connection (
+    name             text COLLATE "C" PRIMARY KEY,
+    kind             text NOT NULL,
+    fields           text NOT NULL,
+    sealed           text NOT NULL,
+    edits            integer NOT NULL,
+    touched_by       text,
+    touched_how      text,
+    touched_at       timestamptz
+);
+COMMENT ON TABLE connection IS 'Where other systems are and how to get in.';
+COMMENT ON COLUMN connection.fields IS 'What everybody may see; JSON.';
+COMMENT ON COLUMN connection.sealed IS 'What nobody may see, encrypted: version, id of the key, text.';
+
+CREATE TABLE variable (
+    name             text COLLATE "C" PRIMARY KEY,
+    sealed           text NOT NULL,
+    note             text,
+    edits            integer NOT NULL,
+    touched_by       text,
+    touched_how      text,
+    touched_at       timestamptz
+);
+COMMENT ON TABLE variable IS 'Values that DAGs read by name.';
+COMMENT ON COLUMN variable.sealed IS 'The value, encrypted: version, id of the key, text.';
+
 CREATE TABLE audit (
     id               bigint PRIMARY KEY,
     done_at          timestamptz NOT NULL,

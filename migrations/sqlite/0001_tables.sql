@@ -335,6 +335,32 @@ CREATE TABLE skipped_tick (
     PRIMARY KEY (dag, interval_start)
 ) STRICT, WITHOUT ROWID;
 
+-- Where other systems are and how to get in.
+CREATE TABLE connection (
+    name             TEXT PRIMARY KEY,
+    kind             TEXT NOT NULL,
+    -- What everybody may see; JSON.
+    fields           TEXT NOT NULL,
+    -- What nobody may see, encrypted: version, id of the key, text.
+    sealed           TEXT NOT NULL,
+    edits            INTEGER NOT NULL,
+    touched_by       TEXT,
+    touched_how      TEXT,
+    touched_at       INTEGER
+) STRICT, WITHOUT ROWID;
+
+-- Values that DAGs read by name.
+CREATE TABLE variable (
+    name             TEXT PRIMARY KEY,
+    -- The value, encrypted: version, id of the key, text.
+    sealed           TEXT NOT NULL,
+    note             TEXT,
+    edits            INTEGER NOT NULL,
+    touched_by       TEXT,
+    touched_how      TEXT,
+    touched_at       INTEGER
+) STRICT, WITHOUT ROWID;
+
 -- What people did, and what they were refused. Rows never change.
 CREATE TABLE audit (
     id               INTEGER PRIMARY KEY,

@@ -23,6 +23,7 @@ mod read;
 pub mod record;
 mod recover;
 mod rows;
+mod secrets;
 mod sql;
 mod store;
 

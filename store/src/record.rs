@@ -6,6 +6,7 @@ mod head;
 mod history;
 mod people;
 mod run;
+mod secrets;
 
 pub use changes::{Changes, Highest, Recovered};
 pub use head::RunHead;
@@ -18,3 +19,4 @@ pub use run::{
     CleanupRow, DagRow, RunRow, Said, TaskDetailRow, TaskNameRow, TaskRow, Touch, VersionRow,
     WaitingAssetRow,
 };
+pub use secrets::{ConnectionRow, SecretHead, VariableRow};

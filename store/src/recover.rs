@@ -50,6 +50,8 @@ impl Store {
             found.task_names = view.rows(&sql::TASK_NAMES, Args::NONE).await?;
             found.dags = view.rows(&sql::DAGS, Args::NONE).await?;
             found.pools = view.rows(&sql::POOLS, Args::NONE).await?;
+            found.connections = view.rows(&sql::CONNECTION_HEADS, Args::NONE).await?;
+            found.variables = view.rows(&sql::VARIABLE_HEADS, Args::NONE).await?;
             found.backfills = view.rows(&sql::BACKFILLS, Args::NONE).await?;
             found.backfill_dates = view.rows(&sql::BACKFILL_DATES, Args::NONE).await?;
             found.cleanups = view.rows(&sql::CLEANUPS, Args::NONE).await?;

@@ -116,13 +116,22 @@ statements! {
         BACKFILL_DATES = "recover" / "backfill_dates",
         BACKFILLS = "recover" / "backfills",
         CLEANUPS = "recover" / "cleanups",
+        CONNECTION_HEADS = "recover" / "connection_heads",
         DAGS = "recover" / "dags",
         DATES_TAKEN = "recover" / "dates_taken",
         HIGHEST = "recover" / "highest",
         POOLS = "recover" / "pools",
         TASK_NAMES = "recover" / "task_names",
+        VARIABLE_HEADS = "recover" / "variable_heads",
 
         SCHEMA_STEPS = "schema" / "schema_steps",
+
+        CONNECTION_NAMED = "secret" / "connection_named",
+        CONNECTION_NAMES = "secret" / "connection_names",
+        CONNECTIONS = "secret" / "connections",
+        VARIABLE_NAMED = "secret" / "variable_named",
+        VARIABLE_NAMES = "secret" / "variable_names",
+        VARIABLES = "secret" / "variables",
     }
     one text for each: {
         CLEAN_ATTEMPT = "clean" / "clean_attempt",
@@ -168,6 +177,8 @@ statements! {
         BACKFILL_PUT = "write" / "backfill_put",
         CLEANUP_DROP = "write" / "cleanup_drop",
         CLEANUP_PUT = "write" / "cleanup_put",
+        CONNECTION_DROP = "write" / "connection_drop",
+        CONNECTION_PUT = "write" / "connection_put",
         DAG_PUT = "write" / "dag_put",
         LOAD_ADD = "write" / "load_add",
         OUTBOX_ADD = "write" / "outbox_add",
@@ -181,6 +192,8 @@ statements! {
         TASK_DETAIL_PUT = "write" / "task_detail_put",
         TASK_NAME_ADD = "write" / "task_name_add",
         TASK_PUT = "write" / "task_put",
+        VARIABLE_DROP = "write" / "variable_drop",
+        VARIABLE_PUT = "write" / "variable_put",
         VERSION_ADD = "write" / "version_add",
     }
 }

@@ -4,6 +4,7 @@
 mod bulk;
 mod limits;
 mod runs;
+mod secrets;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -19,6 +20,8 @@ use super::input::{BulkAction, Command, Pausable, Request, Select, Selected, Wan
 use super::machine::Engine;
 use super::run::{At, Run};
 use super::world::About;
+
+pub(super) use secrets::Heads;
 
 type Answer = Result<Changed, Refusal>;
 
@@ -77,6 +80,14 @@ impl Engine {
                 holds_deferred,
             } => self.set_pool(name, *slots, *holds_deferred, asking),
             Command::RemovePool { name } => self.remove_pool(name, asking),
+            Command::SetConnection(set) => self.set_connection(set, asking),
+            Command::RemoveConnection { name } => self.remove_connection(name, asking),
+            Command::SetVariable(set) => self.set_variable(set, asking),
+            Command::RemoveVariable { name } => self.remove_variable(name, asking),
+            Command::Reseal {
+                connections,
+                variables,
+            } => self.reseal(connections, variables, asking),
             Command::Reprioritise {
                 run,
                 priority,
@@ -291,6 +302,11 @@ fn subject(command: &Command) -> (&'static str, Option<&DagId>, Option<RunNo>, S
         },
         Command::SetPool { name, .. } => ("pool.set", None, None, name.to_string()),
         Command::RemovePool { name } => ("pool.remove", None, None, name.to_string()),
+        Command::SetConnection(set) => ("connection.set", None, None, set.name.to_string()),
+        Command::RemoveConnection { name } => ("connection.remove", None, None, name.to_string()),
+        Command::SetVariable(set) => ("variable.set", None, None, set.name.to_string()),
+        Command::RemoveVariable { name } => ("variable.remove", None, None, name.to_string()),
+        Command::Reseal { .. } => ("secrets.reseal", None, None, String::new()),
         Command::Reprioritise { run, .. } => {
             ("run.reprioritise", None, Some(*run), run.to_string())
         }

@@ -260,6 +260,13 @@ impl World {
                 lines.insert(format!("key {key} {used}"));
             }
         }
+        let secrets = [
+            ("connection", &self.connections),
+            ("variable", &self.variables),
+        ];
+        for (what, heads) in secrets {
+            lines.extend(heads.lines().map(|line| format!("{what} {line}")));
+        }
         lines.iter().try_for_each(|line| writeln!(out, "{line}"))
     }
 

@@ -12,7 +12,7 @@ use tidemill_core::spec::{DagSpec, Severity};
 use tidemill_core::state::{RunState, RunType, TaskState};
 use tidemill_core::time::Timestamp;
 use tidemill_core::version::Version;
-use tidemill_store::record::{Recovered, Reprocess};
+use tidemill_store::record::{ConnectionRow, Recovered, Reprocess, VariableRow};
 
 /// What the engine is told. Time is told with each of them, see [`super::Engine::apply`].
 #[derive(Debug, Clone)]
@@ -202,6 +202,28 @@ pub enum Command {
         /// Its name.
         name: Arc<str>,
     },
+    /// A connection is made or changed. It comes sealed.
+    SetConnection(SealedConnection),
+    /// A connection goes.
+    RemoveConnection {
+        /// Its name.
+        name: Arc<str>,
+    },
+    /// A variable is made or changed. It comes sealed.
+    SetVariable(SealedVariable),
+    /// A variable goes.
+    RemoveVariable {
+        /// Its name.
+        name: Arc<str>,
+    },
+    /// Connections and variables are written as they are, sealed under another key. A row that was changed since it was
+    /// read is left out.
+    Reseal {
+        /// Connections.
+        connections: Vec<ConnectionRow>,
+        /// Variables.
+        variables: Vec<VariableRow>,
+    },
     /// A run's tasks come earlier or later than others, or use another pool.
     Reprioritise {
         /// Which run.
@@ -253,6 +275,30 @@ pub enum Command {
         /// Which.
         dag: DagId,
     },
+}
+
+/// A connection, sealed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SealedConnection {
+    /// Its name.
+    pub name: Arc<str>,
+    /// What kind of system it leads to.
+    pub kind: Arc<str>,
+    /// What everybody may see; JSON.
+    pub fields: Arc<str>,
+    /// What nobody may see, encrypted.
+    pub sealed: Arc<str>,
+}
+
+/// A variable, sealed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SealedVariable {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Its value, encrypted.
+    pub sealed: Arc<str>,
+    /// What it is for, for people.
+    pub note: Option<Arc<str>>,
 }
 
 /// A new run by hand.

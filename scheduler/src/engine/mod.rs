@@ -41,7 +41,7 @@ pub use effect::{Changed, DatePlan, Effect, Output, Refusal, TaskChange};
 pub use fleet::{Fleet, Waiting, WorkerView};
 pub use input::{
     Around, Backfill, BulkAction, Command, Config, Defects, Filter, Input, Notice, Pausable,
-    Request, RunVersion, Select, Selected, Trigger, Wanted,
+    Request, RunVersion, SealedConnection, SealedVariable, Select, Selected, Trigger, Wanted,
 };
 pub use inputs::Taken;
 pub use machine::Engine;

@@ -11,6 +11,7 @@ use tidemill_core::timetable::Due;
 use tidemill_core::version::Version;
 use tidemill_store::record::{CleanupRow, DateState, Recovered, RunRow, TaskDetailRow, TaskRow};
 
+use super::commands::Heads;
 use super::fast::FastMap;
 use super::input::{Config, Wanted};
 use super::lanes::PoolIx;
@@ -34,6 +35,8 @@ impl Engine {
         engine.world.highest = rows.highest;
         engine.world.recover_dags(rows, &mut problems);
         engine.world.recover_pools(rows);
+        engine.world.connections = Heads::recover(&rows.connections);
+        engine.world.variables = Heads::recover(&rows.variables);
         engine.world.recover_backfills(rows);
         engine.recover_runs(rows, &mut problems);
         for row in &rows.cleanups {

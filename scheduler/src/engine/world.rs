@@ -14,6 +14,7 @@ use tidemill_store::record::{
     Touch, WaitingAssetRow,
 };
 
+use super::commands::Heads;
 use super::effect::Effect;
 use super::fast::FastMap;
 use super::input::{Config, Wanted};
@@ -165,6 +166,8 @@ pub(super) struct World {
     pub(super) unwatched: BTreeSet<(RunNo, At)>,
     pub(super) cleanups: BTreeMap<AttemptNo, Cleanup>,
     pub(super) backfills: BTreeMap<i64, BackfillFacts>,
+    pub(super) connections: Heads,
+    pub(super) variables: Heads,
     pub(super) highest: Highest,
     /// Instances of the present run to look at.
     pub(super) queue: VecDeque<At>,
@@ -215,6 +218,8 @@ impl World {
             unwatched: BTreeSet::new(),
             cleanups: BTreeMap::new(),
             backfills: BTreeMap::new(),
+            connections: Heads::default(),
+            variables: Heads::default(),
             highest: Highest::default(),
             queue: VecDeque::new(),
             todo: VecDeque::new(),

@@ -16,6 +16,7 @@ mod play;
 mod properties;
 mod rules;
 mod schedules;
+mod secrets;
 mod setups;
 mod versions;
 mod workers;

@@ -11,8 +11,9 @@ use tidemill_core::version::Version;
 use tidemill_scheduler::engine::{Filter, Wanted};
 use tidemill_store::record::{
     AssetEventRow, AttemptRow, AuditRow, BackfillDateRow, BackfillRow, BackfillState, Changes,
-    CleanupRow, DagRow, Highest, LoadRow, OutboxRow, OutputRow, PoolRow, Recovered, RunRow,
-    SkippedTickRow, TaskDetailRow, TaskNameRow, TaskRow, VersionRow, WaitingAssetRow,
+    CleanupRow, ConnectionRow, DagRow, Highest, LoadRow, OutboxRow, OutputRow, PoolRow, Recovered,
+    RunRow, SecretHead, SkippedTickRow, TaskDetailRow, TaskNameRow, TaskRow, VariableRow,
+    VersionRow, WaitingAssetRow,
 };
 
 /// Every row by its key.
@@ -22,6 +23,8 @@ pub(crate) struct Mirror {
     pub(crate) task_names: BTreeMap<(DagId, TaskNo), TaskNameRow>,
     pub(crate) dags: BTreeMap<DagId, DagRow>,
     pub(crate) pools: BTreeMap<Arc<str>, PoolRow>,
+    pub(crate) connections: BTreeMap<Arc<str>, ConnectionRow>,
+    pub(crate) variables: BTreeMap<Arc<str>, VariableRow>,
     pub(crate) backfills: BTreeMap<i64, BackfillRow>,
     pub(crate) dates: BTreeMap<(i64, u32), BackfillDateRow>,
     pub(crate) runs: BTreeMap<RunNo, RunRow>,
@@ -62,9 +65,27 @@ fn each_once<K: Ord + std::fmt::Debug>(keys: impl IntoIterator<Item = K>) {
 impl Mirror {
     pub(crate) fn apply(&mut self, changes: &Changes) {
         self.apply_dags(changes);
+        self.apply_secrets(changes);
         self.apply_runs(changes);
         self.apply_tasks(changes);
         self.apply_history(changes);
+    }
+
+    fn apply_secrets(&mut self, changes: &Changes) {
+        for name in &changes.connections_gone {
+            self.connections.remove(name);
+        }
+        each_once(changes.connections.iter().map(|row| &row.name));
+        for row in &changes.connections {
+            self.connections.insert(Arc::clone(&row.name), row.clone());
+        }
+        for name in &changes.variables_gone {
+            self.variables.remove(name);
+        }
+        each_once(changes.variables.iter().map(|row| &row.name));
+        for row in &changes.variables {
+            self.variables.insert(Arc::clone(&row.name), row.clone());
+        }
     }
 
     fn apply_dags(&mut self, changes: &Changes) {
@@ -259,6 +280,19 @@ impl Mirror {
         rows.task_names = self.task_names.values().cloned().collect();
         rows.dags = self.dags.values().cloned().collect();
         rows.pools = self.pools.values().cloned().collect();
+        let head = |name: &Arc<str>, edits, touched: &_| SecretHead {
+            name: Arc::clone(name),
+            edits,
+            touched: Option::clone(touched),
+        };
+        let connections = self.connections.values();
+        rows.connections = connections
+            .map(|row| head(&row.name, row.edits, &row.touched))
+            .collect();
+        let variables = self.variables.values();
+        rows.variables = variables
+            .map(|row| head(&row.name, row.edits, &row.touched))
+            .collect();
         let open =
             |row: &&BackfillRow| matches!(row.state, BackfillState::Active | BackfillState::Paused);
         rows.backfills = self.backfills.values().filter(open).cloned().collect();

@@ -13,6 +13,7 @@ use tidemill_core::spec::{Asset, AssetExpr, Definition, Mapping};
 use tidemill_core::state::{TaskState, TriggerRule};
 use tidemill_scheduler::engine::{
     Around, Backfill, BulkAction, Command, Config, Filter, Input, Pausable, RunVersion,
+    SealedConnection, SealedVariable,
 };
 use tidemill_store::record::{BackfillState, Reprocess};
 
@@ -331,7 +332,8 @@ impl Play {
     fn edit_world(&mut self, step: &Step) {
         let pause = step.how.is_multiple_of(2);
         let dag: DagId = dag_id(DAGS[usize::from(step.which) % DAGS.len()]);
-        let command = match step.what % 10 {
+        let command = match step.what % 11 {
+            10 => secret(step),
             0 => Command::Pause {
                 what: Pausable::Dag(dag),
                 pause,
@@ -456,5 +458,26 @@ pub(crate) fn play(cases: u32, most: usize, mut check: impl FnMut(Vec<Step>)) {
     });
     if let Err(error) = result {
         panic!("{error}");
+    }
+}
+
+/// Connections and variables come, change and go.
+fn secret(step: &Step) -> Command {
+    let name: Arc<str> = ["crm", "shop"][usize::from(step.which) % 2].into();
+    let sealed: Arc<str> = format!("sealed {}", step.how).into();
+    match step.how % 4 {
+        0 => Command::RemoveConnection { name },
+        1 => Command::RemoveVariable { name },
+        2 => Command::SetVariable(SealedVariable {
+            name,
+            sealed,
+            note: None,
+        }),
+        _ => Command::SetConnection(SealedConnection {
+            name,
+            kind: "http".into(),
+            fields: "{}".into(),
+            sealed,
+        }),
     }
 }

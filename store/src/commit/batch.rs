@@ -1,10 +1,12 @@
 //! A commit in the form in which its database takes it.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use crate::bind::{Jsonb, Sheet, TableRows, Write};
 use crate::db::Database;
 use crate::record::{Changes, Highest};
+use crate::rows::{ConnectionGone, VariableGone};
 use crate::sql::{self, Sql};
 
 /// How many rows one part has at most; more of them make another part.
@@ -192,6 +194,7 @@ fn parts<S: Sheet>(changes: &Changes) -> Vec<Part<S>> {
         &sql::POOL_DROP,
         pools_gone.filter(|name| changes.pools.iter().all(|pool| pool.name != **name)),
     );
+    secrets(&mut to, changes);
     to.add(&sql::BACKFILL_PUT, &changes.backfills);
     to.fill(&sql::RUN_PUT, true, &changes.runs);
     to.add(&sql::RUN_ADD, &changes.new_runs);
@@ -229,6 +232,20 @@ fn parts<S: Sheet>(changes: &Changes) -> Vec<Part<S>> {
     to.add(&sql::SKIPPED_TICK_ADD, &changes.skipped_ticks);
     to.add(&sql::AUDIT_ADD, &changes.audits);
     to.0
+}
+
+/// Connections and variables, which nothing else points to.
+fn secrets<S: Sheet>(to: &mut Filling<S>, changes: &Changes) {
+    to.add(&sql::CONNECTION_PUT, &changes.connections);
+    let stays = |name: &Arc<str>| changes.connections.iter().any(|row| row.name == *name);
+    let gone = changes.connections_gone.iter().filter(|name| !stays(name));
+    let gone: Vec<_> = gone.map(ConnectionGone).collect();
+    to.add(&sql::CONNECTION_DROP, &gone);
+    to.add(&sql::VARIABLE_PUT, &changes.variables);
+    let stays = |name: &Arc<str>| changes.variables.iter().any(|row| row.name == *name);
+    let gone = changes.variables_gone.iter().filter(|name| !stays(name));
+    let gone: Vec<_> = gone.map(VariableGone).collect();
+    to.add(&sql::VARIABLE_DROP, &gone);
 }
 
 /// The highest numbers that these changes give.

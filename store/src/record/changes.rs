@@ -6,9 +6,9 @@ use tidemill_core::id::DagId;
 use tidemill_core::protocol::AttemptNo;
 
 use super::{
-    AssetEventRow, AttemptRow, AuditRow, BackfillDateRow, BackfillRow, CleanupRow, DagRow, LoadRow,
-    OutboxRow, OutputRow, PoolRow, RunRow, SkippedTickRow, TaskDetailRow, TaskNameRow, TaskRow,
-    VersionRow, WaitingAssetRow,
+    AssetEventRow, AttemptRow, AuditRow, BackfillDateRow, BackfillRow, CleanupRow, ConnectionRow,
+    DagRow, LoadRow, OutboxRow, OutputRow, PoolRow, RunRow, SecretHead, SkippedTickRow,
+    TaskDetailRow, TaskNameRow, TaskRow, VariableRow, VersionRow, WaitingAssetRow,
 };
 
 /// Everything that one commit writes. Each row is there once, as it stands at the end; rows that point to others come
@@ -25,6 +25,14 @@ pub struct Changes {
     pub pools: Vec<PoolRow>,
     /// Deleted.
     pub pools_gone: Vec<Arc<str>>,
+    /// Inserted or replaced.
+    pub connections: Vec<ConnectionRow>,
+    /// Deleted, unless written as well.
+    pub connections_gone: Vec<Arc<str>>,
+    /// Inserted or replaced.
+    pub variables: Vec<VariableRow>,
+    /// Deleted, unless written as well.
+    pub variables_gone: Vec<Arc<str>>,
     /// Inserted or replaced.
     pub backfills: Vec<BackfillRow>,
     /// Inserted. A second run for the same date is an error that undoes the whole commit.
@@ -83,6 +91,10 @@ pub struct Recovered {
     pub dags: Vec<DagRow>,
     /// Every pool.
     pub pools: Vec<PoolRow>,
+    /// Every connection, without what is in it; sorted by name.
+    pub connections: Vec<SecretHead>,
+    /// Every variable, likewise.
+    pub variables: Vec<SecretHead>,
     /// Backfills that are active or paused.
     pub backfills: Vec<BackfillRow>,
     /// All their dates, sorted by backfill and place.

@@ -6,4 +6,7 @@ mod head;
 mod history;
 mod people;
 mod run;
+mod secrets;
 mod task;
+
+pub(crate) use secrets::{ConnectionGone, VariableGone};

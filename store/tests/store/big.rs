@@ -39,6 +39,13 @@ pub(crate) fn statements(postgres: bool, runs: u32) -> Vec<String> {
     let start = time("1700000000 + r.i / 20 * 3600");
     vec![
         format!(
+            "INSERT INTO connection (name, kind, fields, sealed, edits) \
+             SELECT 'name_' || r.i, 'http', '{{}}', 'tm1.k.AAAA', 1 FROM {r}"
+        ),
+        format!(
+            "INSERT INTO variable (name, sealed, edits) SELECT 'name_' || r.i, 'tm1.k.AAAA', 1 FROM {r}"
+        ),
+        format!(
             "INSERT INTO dag (id, version, paused, last_start, last_end, last_due, failures_in_row, edits) \
              SELECT 'dag_' || d.i, 'v', {no}, {last}, {last}, {last}, 0, 0 FROM {d}"
         ),

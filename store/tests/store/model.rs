@@ -10,9 +10,9 @@ use tidemill_core::protocol::{AttemptNo, InstanceRef, RunNo};
 use tidemill_core::state::{RunState, RunType, TaskState};
 use tidemill_core::time::Timestamp;
 use tidemill_store::record::{
-    BackfillDateRow, BackfillRow, BackfillState, Changes, CleanupRow, DagRow, DateState, Highest,
-    OutputRow, PoolRow, Recovered, RunRow, TaskDetailRow, TaskNameRow, TaskRow, VersionRow,
-    WaitingAssetRow,
+    BackfillDateRow, BackfillRow, BackfillState, Changes, CleanupRow, ConnectionRow, DagRow,
+    DateState, Highest, OutputRow, PoolRow, Recovered, RunRow, TaskDetailRow, TaskNameRow, TaskRow,
+    VariableRow, VersionRow, WaitingAssetRow,
 };
 
 use crate::place::Place;
@@ -31,7 +31,7 @@ struct Happening {
 }
 
 fn histories() -> impl Strategy<Value = Vec<Vec<Happening>>> {
-    let happening = (0..13_u8, any::<u8>(), any::<u8>()).prop_map(|(what, which, how)| Happening {
+    let happening = (0..15_u8, any::<u8>(), any::<u8>()).prop_map(|(what, which, how)| Happening {
         what,
         which,
         how,
@@ -46,6 +46,8 @@ struct Model {
     names: BTreeMap<(DagId, u32), TaskNameRow>,
     dags: BTreeMap<DagId, DagRow>,
     pools: BTreeMap<Arc<str>, PoolRow>,
+    connections: BTreeMap<Arc<str>, ConnectionRow>,
+    variables: BTreeMap<Arc<str>, VariableRow>,
     backfills: BTreeMap<i64, BackfillRow>,
     dates: BTreeMap<(i64, Timestamp), BackfillDateRow>,
     runs: BTreeMap<i64, RunRow>,
@@ -56,6 +58,20 @@ struct Model {
     waits: BTreeMap<(DagId, Arc<str>), WaitingAssetRow>,
     keys: BTreeSet<Arc<str>>,
     highest: Highest,
+}
+
+/// A connection comes, or goes, or both at once.
+fn secret(which: i64, how: u8, to: &mut Changes) {
+    let name = which.to_string();
+    if how.is_multiple_of(3) {
+        to.connections_gone.push(text(&name));
+    }
+    if !how.is_multiple_of(5) {
+        to.connections.push(ConnectionRow {
+            edits: how.into(),
+            ..connection_row(&name)
+        });
+    }
 }
 
 impl Model {
@@ -110,6 +126,12 @@ impl Model {
             11 => to.asset_waits.push(WaitingAssetRow {
                 count: how.into(),
                 ..wait_row("a", &which.to_string())
+            }),
+            12 => secret(which, how, to),
+            13 if how % 3 == 0 => to.variables_gone.push(text(&which.to_string())),
+            13 => to.variables.push(VariableRow {
+                edits: how.into(),
+                ..variable_row(&which.to_string())
             }),
             _ => self.letter(which, to),
         }
@@ -245,6 +267,18 @@ impl Model {
         for name in &changes.pools_gone {
             self.pools.remove(name);
         }
+        for name in &changes.connections_gone {
+            self.connections.remove(name);
+        }
+        let connections = changes.connections.iter();
+        self.connections
+            .extend(connections.map(|row| (row.name.clone(), row.clone())));
+        for name in &changes.variables_gone {
+            self.variables.remove(name);
+        }
+        let variables = changes.variables.iter();
+        self.variables
+            .extend(variables.map(|row| (row.name.clone(), row.clone())));
         self.pools.extend(
             changes
                 .pools
@@ -359,6 +393,12 @@ impl Model {
             task_names: self.names.values().cloned().collect(),
             dags: self.dags.values().cloned().collect(),
             pools: self.pools.values().cloned().collect(),
+            connections: (self.connections.values())
+                .map(|row| secret_head(&row.name, row.edits))
+                .collect(),
+            variables: (self.variables.values())
+                .map(|row| secret_head(&row.name, row.edits))
+                .collect(),
             backfills: self
                 .backfills
                 .values()

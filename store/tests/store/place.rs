@@ -13,7 +13,7 @@ use tokio::sync::OnceCell;
 use crate::cluster::Cluster;
 
 /// All tables.
-pub(crate) const TABLES: [&str; 20] = [
+pub(crate) const TABLES: [&str; 22] = [
     "asset_event",
     "asset_wait",
     "attempt",
@@ -21,6 +21,7 @@ pub(crate) const TABLES: [&str; 20] = [
     "backfill",
     "backfill_date",
     "cleanup",
+    "connection",
     "dag",
     "dag_task",
     "dag_version",
@@ -33,6 +34,7 @@ pub(crate) const TABLES: [&str; 20] = [
     "skipped_tick",
     "task",
     "task_detail",
+    "variable",
     "schema_step",
 ];
 

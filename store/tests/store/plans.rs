@@ -171,6 +171,8 @@ fn asked() -> Vec<Asked> {
             &["'dag_3'", "@1700000000", "@1700090000"],
         ),
         (statement!("find/run_named"), &["'dag_3'", "'scheduled__3'"]),
+        (statement!("secret/connection_named"), &["'name_77'"]),
+        (statement!("secret/variable_named"), &["'name_77'"]),
         (statement!("recover/active_runs"), &[]),
         (statement!(each "recover/runs"), &["#77"]),
         (statement!(each "recover/tasks"), &["#77"]),
@@ -217,7 +219,15 @@ pub(crate) async fn nothing_reads_a_whole_table(place: &Place) {
         let plan = place
             .plan(&filled(place.is_postgres(), statement, args))
             .await;
-        for table in ["run", "task", "attempt", "load", "output"] {
+        for table in [
+            "run",
+            "task",
+            "attempt",
+            "load",
+            "output",
+            "connection",
+            "variable",
+        ] {
             let whole = |line: &str| {
                 line.ends_with(&format!("SCAN {table}"))
                     || line.contains(&format!("SCAN {table} USING INDEX {table}_of"))

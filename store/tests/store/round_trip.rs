@@ -1,10 +1,13 @@
 //! What is written is read back as it was.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tidemill_core::protocol::{AttemptNo, RunNo};
 use tidemill_core::state::RunState;
-use tidemill_store::record::{BackfillState, Changes, DateState, Highest, Recovered, RunRow, Said};
+use tidemill_store::record::{
+    BackfillState, Changes, DateState, Highest, Recovered, RunRow, Said, SecretHead,
+};
 use tidemill_store::{CommitOutcome, Leader, Store};
 
 use crate::place::Place;
@@ -40,6 +43,10 @@ pub(crate) fn everything() -> Changes {
         dags: vec![dag_row(&crm), dag_row(&shop)],
         pools: vec![pool_row("default"), pool_row(HOSTILE)],
         pools_gone: vec![],
+        connections: vec![connection_row("crm"), connection_row(HOSTILE)],
+        connections_gone: vec![],
+        variables: vec![variable_row("region"), variable_row(HOSTILE)],
+        variables_gone: vec![],
         backfills: vec![backfill_row(3, "crm")],
         new_runs: vec![run_row(1, &old), ended],
         runs: vec![],
@@ -69,6 +76,12 @@ pub(crate) fn everything() -> Changes {
     }
 }
 
+fn heads<'a>(rows: impl Iterator<Item = (&'a Arc<str>, u32)>) -> Vec<SecretHead> {
+    let mut heads: Vec<SecretHead> = rows.map(|(name, edits)| secret_head(name, edits)).collect();
+    heads.sort_by(|a, b| a.name.cmp(&b.name));
+    heads
+}
+
 /// What a start reads of [`everything`].
 pub(crate) fn everything_active() -> Recovered {
     let all = everything();
@@ -81,6 +94,8 @@ pub(crate) fn everything_active() -> Recovered {
             pools.sort_by(|a, b| a.name.cmp(&b.name));
             pools
         },
+        connections: heads(all.connections.iter().map(|row| (&row.name, row.edits))),
+        variables: heads(all.variables.iter().map(|row| (&row.name, row.edits))),
         backfills: all.backfills,
         backfill_dates: all.backfill_dates,
         runs: all.new_runs,
@@ -157,6 +172,13 @@ pub(crate) async fn a_row_that_is_replaced_has_nothing_of_the_old_one(place: &Pl
     next.pools.truncate(1);
     next.pools[0].slots = None;
     next.pools_gone = vec![text(HOSTILE), text("never there")];
+    // Removed and set again in one commit: it is there.
+    next.connections.truncate(1);
+    next.connections[0].kind = text("google");
+    next.connections_gone = vec![text("crm"), text(HOSTILE), text("never there")];
+    next.variables.truncate(1);
+    next.variables[0].note = None;
+    next.variables_gone = vec![text("region"), text(HOSTILE)];
     next.backfills[0].state = BackfillState::Paused;
     next.backfill_dates = vec![date_row(3, 0, DateState::Made(RunNo(1)))];
     next.cleanups_done = vec![AttemptNo(200)];
@@ -172,6 +194,22 @@ pub(crate) async fn a_row_that_is_replaced_has_nothing_of_the_old_one(place: &Pl
     assert_eq!(found.task_details, next.task_details[..1]);
     assert_eq!(found.dags, next.dags);
     assert_eq!(found.pools, next.pools);
+    assert_eq!(found.connections, vec![secret_head("crm", 3)]);
+    assert_eq!(found.variables, vec![secret_head("region", 4)]);
+    let store = &place.store;
+    assert_eq!(
+        store.connections().await.expect("it reads"),
+        next.connections
+    );
+    assert_eq!(store.variables().await.expect("it reads"), next.variables);
+    assert_eq!(store.connection_names().await.expect("it reads"), ["crm"]);
+    assert_eq!(store.variable_names().await.expect("it reads"), ["region"]);
+    let crm = store.connection("crm").await.expect("it reads");
+    assert_eq!(crm.as_ref(), next.connections.first());
+    let region = store.variable("region").await.expect("it reads");
+    assert_eq!(region.as_ref(), next.variables.first());
+    assert_eq!(store.connection("gone").await.expect("it reads"), None);
+    assert_eq!(store.variable("gone").await.expect("it reads"), None);
     assert_eq!(found.backfills, next.backfills);
     assert_eq!(found.backfill_dates[0], next.backfill_dates[0]);
     assert_eq!(found.cleanups, vec![]);

@@ -13,8 +13,9 @@ use tidemill_core::state::{RunState, RunType, TaskState};
 use tidemill_core::time::Timestamp;
 use tidemill_store::record::{
     AssetEventRow, AttemptEnd, AttemptRow, AuditRow, BackfillDateRow, BackfillRow, BackfillState,
-    CleanupRow, DagRow, DateState, LoadRow, OutboxRow, OutputRow, PoolRow, Reprocess, RunRow, Said,
-    SkippedTickRow, TaskDetailRow, TaskNameRow, TaskRow, Touch, VersionRow, WaitingAssetRow,
+    CleanupRow, ConnectionRow, DagRow, DateState, LoadRow, OutboxRow, OutputRow, PoolRow,
+    Reprocess, RunRow, Said, SecretHead, SkippedTickRow, TaskDetailRow, TaskNameRow, TaskRow,
+    Touch, VariableRow, VersionRow, WaitingAssetRow,
 };
 
 /// Text that somebody may try: quotes, comments, escapes, other scripts, a JSON escape of NUL.
@@ -285,6 +286,36 @@ pub(crate) fn pool_row(name: &str) -> PoolRow {
         holds_deferred: true,
         paused: true,
         edits: 1,
+        touched: touch(),
+    }
+}
+
+pub(crate) fn connection_row(name: &str) -> ConnectionRow {
+    ConnectionRow {
+        name: text(name),
+        kind: text("http"),
+        fields: text(r#"{"host":"crm.example"}"#),
+        sealed: text("tm1.k1.AAAA"),
+        edits: 3,
+        touched: touch(),
+    }
+}
+
+pub(crate) fn variable_row(name: &str) -> VariableRow {
+    VariableRow {
+        name: text(name),
+        sealed: text("tm1.k1.BBBB"),
+        note: Some(text(HOSTILE)),
+        edits: 4,
+        touched: touch(),
+    }
+}
+
+/// What the engine keeps in mind of either.
+pub(crate) fn secret_head(name: &str, edits: u32) -> SecretHead {
+    SecretHead {
+        name: text(name),
+        edits,
         touched: touch(),
     }
 }

@@ -1,0 +1,2 @@
+-- The names of all connections.
+SELECT name FROM connection ORDER BY name

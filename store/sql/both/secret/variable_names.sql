@@ -1,0 +1,2 @@
+-- The names of all variables.
+SELECT name FROM variable ORDER BY name
