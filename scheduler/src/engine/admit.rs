@@ -384,9 +384,10 @@ impl World {
     fn begin_cleanup(&mut self, run: &mut Run, cleanup: Cleanup) {
         if let Some(slot) = run.slot_mut(cleanup.at) {
             slot.flags.set(Flags::STOPPING);
-            // Its place in a lane is worth nothing until that is done.
+            // Its place in a lane, or among what a pause holds, is worth nothing until that is done.
             slot.ticket = 0;
         }
+        run.held.retain(|held| *held != cleanup.at);
         run.stopping += 1;
         let attempt = cleanup.of.attempt;
         self.cleanups.insert(attempt, cleanup);
