@@ -144,6 +144,9 @@ statements! {
 
         OUTPUTS = "find" / "outputs",
 
+        COMMIT_PROBE = "health" / "commit_probe",
+        HEALTH = "health" / "health",
+
         GRID_CELLS = "history" / "grid_cells",
         SEARCH_DAGS = "history" / "search_dags",
 

@@ -7,6 +7,7 @@ mod cleans;
 mod cluster;
 mod commits;
 mod finders;
+mod healths;
 mod hints;
 mod model;
 mod outboxes;
@@ -66,6 +67,9 @@ on_both! {
         outputs_are_found_by_their_attempts,
         runs_are_found_by_their_dates,
         runs_that_have_ended_are_read_back_when_asked_for;
+    healths:
+        a_probe_commits_and_changes_nothing,
+        the_database_tells_how_it_keeps_what_was_committed;
     hints:
         a_broken_line_only_costs_time,
         many_hints_are_few,

@@ -1,0 +1,2 @@
+-- SQLite has no commit that changes nothing.
+SELECT 0
