@@ -202,14 +202,16 @@ pub enum Command {
         /// Its name.
         name: Arc<str>,
     },
-    /// A connection is made or changed. It comes sealed.
+    /// A connection is made or changed. It comes sealed, by the scheduler's own hand: this is no message of the wire.
+    #[serde(skip)]
     SetConnection(SealedConnection),
     /// A connection goes.
     RemoveConnection {
         /// Its name.
         name: Arc<str>,
     },
-    /// A variable is made or changed. It comes sealed.
+    /// A variable is made or changed, likewise.
+    #[serde(skip)]
     SetVariable(SealedVariable),
     /// A variable goes.
     RemoveVariable {
@@ -218,6 +220,7 @@ pub enum Command {
     },
     /// Connections and variables are written as they are, sealed under another key. A row that was changed since it was
     /// read is left out.
+    #[serde(skip)]
     Reseal {
         /// Connections.
         connections: Vec<ConnectionRow>,

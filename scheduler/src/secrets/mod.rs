@@ -5,11 +5,13 @@
 //! the environment, a clock or a random source by itself: all come in.
 
 mod environment;
+mod give;
 mod keys;
 mod lookup;
 mod rows;
 
 pub use environment::{EnvironmentError, connection_variable, variable_variable};
+pub use give::Giver;
 pub use keys::{KeyRing, KeyRingError, SealError, Subject, new_key};
 pub use lookup::{SecretSource, Secrets, SecretsError};
 pub use rows::{Resealed, open_connection, open_variable, reseal, seal_connection, seal_variable};
