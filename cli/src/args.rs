@@ -6,6 +6,8 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use crate::bench::BenchCommand;
 use crate::config;
+use crate::db::DbCommand;
+use crate::doctor::DoctorArgs;
 use crate::output::{Color, Output};
 use crate::serve::{SchedulerArgs, StandaloneArgs, WorkerArgs};
 
@@ -66,6 +68,14 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: ConfigCommand,
     },
+    /// Make, look at, check and clean the database.
+    Db {
+        #[command(subcommand)]
+        command: DbCommand,
+    },
+    /// Look at settings, database, keys, disk and network: exit code 1 if something is wrong, 3 if something does not answer.
+    #[command(after_help = "Examples:\n  doctor\n  doctor --json | jq .findings")]
+    Doctor(Box<DoctorArgs>),
     /// Start a project of your own: one DAG, its test, a CI file.
     #[command(
         after_help = "Example:\n  new shop_dags\n  cd shop_dags && cargo test && cargo run -- dags validate"
@@ -238,9 +248,11 @@ pub(crate) struct CronNextArgs {
 pub(crate) enum ConfigCommand {
     /// Show every setting in force and where it came from; secrets are masked.
     #[command(after_help = "Examples:\n  config show\n  config show --lease 45s --json")]
-    Show(config::ShowArgs),
+    Show(Box<config::ShowArgs>),
     /// Print the page of the guide about settings, as Markdown.
     Guide,
+    /// Print a new key for the setting `keys`: put it first, keep the others until everything is sealed again.
+    NewKey,
 }
 
 #[derive(Debug, Args)]

@@ -37,6 +37,11 @@ mod clock;
 mod config;
 mod cron;
 mod dags;
+mod db;
+mod doctor;
+mod door;
+mod google_secrets;
+mod keys;
 mod output;
 mod plan;
 mod report;
@@ -132,7 +137,10 @@ pub fn run_in(
         Command::Config { command } => match command {
             ConfigCommand::Show(args) => config::show(&args, environment),
             ConfigCommand::Guide => Output::data(config::guide()),
+            ConfigCommand::NewKey => keys::print_new(),
         },
+        Command::Db { command } => db::run(&command, environment),
+        Command::Doctor(args) => doctor::run(&args, environment, style),
         Command::New(args) => scaffold::new(&args),
         Command::Completions { shell } => args::completions(shell, &program),
     }

@@ -11,6 +11,9 @@ pub(crate) const INVALID: u8 = 1;
 /// The command line, or a file it names, is wrong.
 pub(crate) const USAGE: u8 = 2;
 
+/// The database, or the scheduler, does not answer.
+pub(crate) const UNREACHABLE: u8 = 3;
+
 /// What a command prints, and its exit code.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[must_use]
@@ -19,7 +22,7 @@ pub struct Output {
     pub stdout: String,
     /// Talk: for the person at the terminal.
     pub stderr: String,
-    /// 0 it worked, 1 the answer is no, 2 the command line is wrong.
+    /// 0 it worked, 1 the answer is no, 2 the command line is wrong, 3 something that is needed does not answer.
     pub code: u8,
 }
 
@@ -107,6 +110,12 @@ impl Output {
             _ => ExitCode::from(self.code),
         }
     }
+}
+
+/// Says how far a long command is, at once.
+pub(crate) fn say(line: &str) {
+    // Whoever closed the stream does not want to know.
+    let _ = std::io::stderr().write_all(format!("{line}\n").as_bytes());
 }
 
 /// A number and what it counts: `1 task`, `2 tasks`.

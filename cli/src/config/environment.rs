@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 pub struct Environment {
     variables: BTreeMap<String, String>,
     folder: PathBuf,
+    /// Where a long command says how far it is; nowhere if none.
+    say: Option<fn(&str)>,
 }
 
 impl Environment {
@@ -25,6 +27,7 @@ impl Environment {
         Self {
             variables,
             folder: PathBuf::new(),
+            say: Some(crate::output::say),
         }
     }
 
@@ -40,6 +43,7 @@ impl Environment {
         Self {
             variables,
             folder: folder.into(),
+            say: None,
         }
     }
 
@@ -60,6 +64,13 @@ impl Environment {
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_str()))
             .filter(move |(name, _)| name.starts_with(prefix))
+    }
+
+    /// Says how far a long command is.
+    pub(crate) fn say(&self, line: &str) {
+        if let Some(say) = self.say {
+            say(line);
+        }
     }
 
     /// The folder that relative names of files start from; empty for the one of the process.

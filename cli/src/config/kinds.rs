@@ -71,6 +71,11 @@ impl Database {
     pub(crate) fn url(&self) -> &str {
         &self.0
     }
+
+    /// The file, if it is SQLite's.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        self.0.strip_prefix("sqlite://").map(Path::new)
+    }
 }
 
 impl fmt::Debug for Database {
@@ -148,13 +153,47 @@ impl Readable for Secret {
     const SECRET: bool = true;
 
     fn read(items: &[String], _: &Path) -> Result<Self, String> {
-        // Lists of keys may come as a list of the file.
-        let text = items.join(",");
-        one(&[text.trim().to_owned()]).map(|text| Self(text.to_owned()))
+        one(items).map(|text| Self(text.trim().to_owned()))
     }
 
     fn shown(&self) -> String {
         MASK.to_owned()
+    }
+}
+
+/// Keys, each with an id. Only the ids are shown.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct KeyList(String);
+
+impl KeyList {
+    /// The keys themselves, with commas between.
+    pub(crate) fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for KeyList {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.shown())
+    }
+}
+
+impl Readable for KeyList {
+    const KIND: &'static str = "keys";
+    const MANY: bool = true;
+    const SECRET: bool = true;
+
+    fn read(items: &[String], _: &Path) -> Result<Self, String> {
+        let text = items.join(",");
+        one(&[text]).map(|text| Self(text.to_owned()))
+    }
+
+    fn shown(&self) -> String {
+        let ids = self.0.split(',').map(|key| match key.split_once(':') {
+            Some((id, _)) => format!("{}:{MASK}", id.trim()),
+            None => MASK.to_owned(),
+        });
+        ids.collect::<Vec<_>>().join(",")
     }
 }
 

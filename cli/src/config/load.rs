@@ -38,6 +38,14 @@ impl Loaded {
         self.origins.get(key).unwrap_or(&Origin::Default)
     }
 
+    /// What is odd, told beside what a command prints.
+    pub(crate) fn warn(&self, mut output: Output) -> Output {
+        for warning in &self.warnings {
+            output = output.talk(format_args!("warning: {warning}"));
+        }
+        output
+    }
+
     /// That a setting which a command cannot do without is not given.
     pub(crate) fn missing(key: &'static str) -> ConfigError {
         let setting = TABLE.iter().find(|setting| setting.key == key);

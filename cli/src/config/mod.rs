@@ -21,4 +21,4 @@ pub(crate) use flags::Flags;
 pub(crate) use guide::guide;
 pub(crate) use load::Loaded;
 pub(crate) use origin::Origin;
-pub(crate) use show::{ShowArgs, show};
+pub(crate) use show::{ShowArgs, as_text, settings_json, show};

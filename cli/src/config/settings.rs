@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::config::ConfigError;
 use crate::config::kinds::{
-    Bytes, Database, Isolation, LogFormat, LogLevel, Name, Place, Readable, Secret, Server,
+    Bytes, Database, Isolation, KeyList, LogFormat, LogLevel, Name, Place, Readable, Secret, Server,
 };
 use crate::config::load::Values;
 
@@ -123,7 +123,7 @@ settings! {
         /// The folder for what is kept on this machine: the SQLite file, logs, the key file.
         data_dir: PathBuf = "tidemill-data";
         /// The name of this installation. Part of the names of remote jobs: two installations that share a cloud project need two names.
-        deployment: Name = "main";
+        deployment: Name = "tidemill";
         /// How many connections read from the database at once.
         readers_max: NonZeroU32 = "8";
     }
@@ -161,7 +161,7 @@ settings! {
     }
     Secrets {
         /// The keys that connections and variables are sealed with: `id:base64` of 32 bytes each, the first one seals, all unseal.
-        keys: Option<Secret>;
+        keys: Option<KeyList>;
         /// A file with these keys in it.
         keys_file: Option<PathBuf>;
         /// The Google Cloud project whose Secret Manager is asked for what is not in the database.

@@ -24,15 +24,11 @@ pub(crate) fn show(args: &ShowArgs, environment: &Environment) -> Output {
         Ok(loaded) => loaded,
         Err(output) => return output,
     };
-    let mut output = Output::data(if args.json {
+    loaded.warn(Output::data(if args.json {
         as_json(&loaded)
     } else {
         as_text(&loaded)
-    });
-    for warning in &loaded.warnings {
-        output = output.talk(format_args!("warning: {warning}"));
-    }
-    output
+    }))
 }
 
 /// A table of settings, their values and origins.
@@ -54,7 +50,13 @@ pub(crate) fn as_text(loaded: &Loaded) -> String {
 }
 
 fn as_json(loaded: &Loaded) -> String {
-    let settings: Vec<serde_json::Value> = loaded
+    let all = json!({ "file": loaded.file, "settings": settings_json(loaded) });
+    serde_json::to_string_pretty(&all).unwrap_or_default() + "\n"
+}
+
+/// Every setting with its value, its origin and its names.
+pub(crate) fn settings_json(loaded: &Loaded) -> Vec<serde_json::Value> {
+    loaded
         .settings
         .shown()
         .into_iter()
@@ -68,7 +70,5 @@ fn as_json(loaded: &Loaded) -> String {
                 "flag": setting.flag(),
             })
         })
-        .collect();
-    let all = json!({ "file": loaded.file, "settings": settings });
-    serde_json::to_string_pretty(&all).unwrap_or_default() + "\n"
+        .collect()
 }

@@ -164,6 +164,7 @@ fn secrets_are_never_shown() {
         let output = show(line, &variables, nothing.path());
         assert_eq!(output.code, 0, "{}", output.stderr);
         assert!(!output.stdout.contains("hidden"), "{}", output.stdout);
+        assert!(output.stdout.contains("a:***"), "{}", output.stdout);
         assert!(
             output
                 .stdout

@@ -2,6 +2,7 @@
 
 mod commands;
 mod config;
+mod database;
 mod project;
 mod reports;
 mod scaffold;
