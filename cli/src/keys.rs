@@ -82,10 +82,6 @@ fn read(text: &str, from: &str) -> Result<Keys, KeysError> {
 ///
 /// # Errors
 /// If it cannot be made.
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the command `standalone` calls it")
-)]
 pub(crate) fn make(loaded: &Loaded) -> Result<Option<String>, KeysError> {
     let file = file(loaded);
     if loaded.settings.keys.is_some() || file.exists() {

@@ -12,6 +12,7 @@ use super::{Findings, Mark};
 use crate::config::{Loaded, Origin};
 use crate::google_secrets::GoogleSecrets;
 use crate::keys::{self, KeysError};
+use crate::serve::token::{self, TokenError};
 
 const WITHIN: Duration = Duration::from_secs(5);
 const SYNCS: usize = 50;
@@ -84,13 +85,16 @@ pub(super) fn keys(loaded: &Loaded, found: &mut Findings) -> Option<KeyRing> {
     }
 }
 
-/// Whether there is a token.
+/// Whether there is a token: given, or in the file that a scheduler on this machine made.
 pub(super) fn token(loaded: &Loaded, found: &mut Findings) {
-    if loaded.settings.token.is_some() {
-        let says = format!("given ({})", loaded.origin("token"));
-        found.add(Mark::Fine, "token", says);
-    } else {
-        found.add(Mark::Odd, "token", Loaded::missing("token").to_string());
+    match token::find(loaded) {
+        Ok(_) if loaded.settings.token.is_some() => {
+            let says = format!("given ({})", loaded.origin("token"));
+            found.add(Mark::Fine, "token", says);
+        }
+        Ok(_) => found.add(Mark::Fine, "token", "in the data folder"),
+        Err(error @ TokenError::None(_)) => found.add(Mark::Odd, "token", error.to_string()),
+        Err(error) => found.add(Mark::Bad, "token", error.to_string()),
     }
 }
 
@@ -99,7 +103,12 @@ pub(super) async fn gateway(loaded: &Loaded, client: &Client, found: &mut Findin
     if *loaded.origin("server") == Origin::Default {
         return;
     }
-    let server = loaded.settings.server.as_str();
+    for server in &loaded.settings.server {
+        one_gateway(server.as_str(), loaded, client, found).await;
+    }
+}
+
+async fn one_gateway(server: &str, loaded: &Loaded, client: &Client, found: &mut Findings) {
     let from = loaded.origin("server");
     let asked = client
         .get(format!("{server}/ready"))
@@ -109,7 +118,7 @@ pub(super) async fn gateway(loaded: &Loaded, client: &Client, found: &mut Findin
     match asked {
         Ok(answer) if answer.status().is_success() => {
             found.add(Mark::Fine, "scheduler", format!("{server} leads ({from})"));
-            admitted(loaded, client, found).await;
+            admitted(server, loaded, client, found).await;
         }
         Ok(answer) => {
             let says = format!("{server} ({from}) answers {}", answer.status());
@@ -124,13 +133,13 @@ pub(super) async fn gateway(loaded: &Loaded, client: &Client, found: &mut Findin
 }
 
 /// Whether the scheduler takes our token.
-async fn admitted(loaded: &Loaded, client: &Client, found: &mut Findings) {
-    let Some(token) = &loaded.settings.token else {
+async fn admitted(server: &str, loaded: &Loaded, client: &Client, found: &mut Findings) {
+    let Ok(token) = token::find(loaded) else {
         return;
     };
     let asked = client
-        .get(format!("{}/api/v1/fleet", loaded.settings.server.as_str()))
-        .bearer_auth(token.reveal())
+        .get(format!("{server}/api/v1/fleet"))
+        .bearer_auth(token)
         .timeout(WITHIN)
         .send()
         .await;

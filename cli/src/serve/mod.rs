@@ -11,7 +11,9 @@ use std::sync::Arc;
 
 use clap::Args;
 use tidemill_core::author::Dags;
+use tidemill_scheduler::gateway::Gate;
 use tidemill_scheduler::lead::{Bring, Process, ToLead};
+use tidemill_store::Schema;
 use tidemill_worker::{Connect, Ended, Remote, Worker};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -20,14 +22,13 @@ use tracing::{error, info, warn};
 
 use crate::config::flags::{OfScheduler, OfStandalone, OfWorker};
 use crate::config::{Environment, Flags, Loaded};
-use crate::output::{INVALID, Output, USAGE};
+use crate::door;
+use crate::keys;
+use crate::output::{INVALID, Output, UNREACHABLE, USAGE};
 
 pub(crate) use local::Local;
 pub(crate) use parts::{Held, project, scheduler_settings, servers, worker_config};
 pub(crate) use signals::stop_on_signals;
-
-/// The exit code of a process that cannot reach what it needs.
-const UNREACHABLE: u8 = 3;
 
 #[derive(Debug, Args)]
 pub(crate) struct StandaloneArgs {
@@ -54,6 +55,10 @@ pub(crate) fn standalone(args: &StandaloneArgs, dags: &Dags, environment: &Envir
         Err(output) => return output,
     };
     run(&loaded, |own, stop| {
+        let made = keys::make(&loaded).map_err(|error| Output::failed(error, USAGE))?;
+        if let Some(made) = made {
+            warn!("{made}");
+        }
         let project = Arc::new(project(dags, environment));
         let tasks = runtime("tidemill-tasks")?;
         let process = own.block_on(lead(&loaded, environment, stop.clone()))?;
@@ -176,7 +181,7 @@ pub(crate) fn runtime(name: &str) -> Result<Runtime, Output> {
 /// A scheduler of this process, and its gate.
 pub(crate) struct Scheduler {
     pub(crate) process: Process,
-    pub(crate) gate: tidemill_scheduler::gateway::Gate,
+    pub(crate) gate: Gate,
     pub(crate) address: std::net::SocketAddr,
     pub(crate) running: tokio::task::JoinHandle<Result<(), tidemill_scheduler::lead::Ended>>,
     stop: watch::Sender<bool>,
@@ -197,7 +202,7 @@ impl Scheduler {
 /// Starts a scheduler that may lead or stand by, and answers at its address.
 pub(crate) async fn serve(loaded: &Loaded, environment: &Environment) -> Result<Scheduler, Output> {
     let settings = &loaded.settings;
-    let store = parts::open(loaded).await?;
+    let store = door::open(loaded, Schema::Migrate).await?;
     let listener = TcpListener::bind(settings.listen).await.map_err(|error| {
         let listen = settings.listen;
         Output::failed(
@@ -212,9 +217,10 @@ pub(crate) async fn serve(loaded: &Loaded, environment: &Environment) -> Result<
     let token = token::find_or_make(loaded).map_err(|error| Output::failed(error, USAGE))?;
     let logs = parts::logs(loaded)?;
     let (stop, stops) = watch::channel(false);
+    let gives = parts::gives(loaded, &store, environment)?;
     let (process, running) =
         Process::start(store, scheduler_settings(settings, address), stops.clone());
-    let gate = parts::gate(&process, &token, logs);
+    let gate = Gate::new(process.clone(), &token, gives, logs);
     let router = tidemill_scheduler::gateway::router(gate.clone());
     let limits = tidemill_scheduler::gateway::Limits::default();
     tokio::spawn(tidemill_scheduler::gateway::serve(

@@ -6,27 +6,27 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tidemill_core::author::Dags;
-use tidemill_core::operator::{BoxFuture, TaskError, TaskResult};
 use tidemill_core::spec::DagSpec;
 use tidemill_core::time::Timestamp;
-use tidemill_core::wire::{Asked, Given};
 use tidemill_logs::LogKeeper;
 use tidemill_scheduler::engine;
-use tidemill_scheduler::gateway::{Gate, Gives};
-use tidemill_scheduler::lead::{Ended, Process, Settings as SchedulerSettings};
+use tidemill_scheduler::gateway::Gives;
+use tidemill_scheduler::lead::{Ended, Settings as SchedulerSettings};
 use tidemill_scheduler::relay::{Log, Sinks};
-use tidemill_store::{Options, Store};
+use tidemill_scheduler::secrets::{Giver, KeyRing, Secrets};
+use tidemill_store::Store;
 use tidemill_worker::isolate::Program;
 use tidemill_worker::{Config as WorkerConfig, Isolation as WorkerIsolation, Project, Services};
 use tokio::task::JoinError;
-use tracing::error;
+use tracing::{error, warn};
 
-use super::UNREACHABLE;
 use crate::clock;
 use crate::config::kinds::{Isolation, Place};
 use crate::config::settings::Settings;
 use crate::config::{Environment, Loaded};
-use crate::output::{INVALID, Output, USAGE};
+use crate::google_secrets::{GoogleSecrets, client};
+use crate::keys::{self, KeysError};
+use crate::output::{INVALID, Output, UNREACHABLE, USAGE};
 
 /// What the wall's clock shows.
 pub(crate) fn wall() -> Timestamp {
@@ -142,38 +142,6 @@ fn machine() -> String {
     }
 }
 
-/// Opens the database.
-pub(crate) async fn open(loaded: &Loaded) -> Result<Store, Output> {
-    let settings = &loaded.settings;
-    let url = settings.database.url();
-    if url.starts_with("sqlite:") {
-        let made = std::fs::create_dir_all(&settings.data_dir);
-        made.map_err(|error| {
-            let folder = settings.data_dir.display();
-            Output::failed(
-                format_args!("cannot make the folder {folder}: {error}"),
-                USAGE,
-            )
-        })?;
-    }
-    let options = Options {
-        readers_max: settings.readers_max.get(),
-        connect_within: Duration::from_secs(10),
-        ..Options::default()
-    };
-    Store::open(url, options).await.map_err(|error| {
-        Output::failed(
-            format_args!("{error} (database from {})", loaded.origin("database")),
-            UNREACHABLE,
-        )
-    })
-}
-
-/// The gate before a scheduler.
-pub(crate) fn gate(process: &Process, token: &str, logs: LogKeeper) -> Gate {
-    Gate::new(process.clone(), token, Arc::new(Nothing), logs)
-}
-
 /// Opens the place where logs are kept. What came since the last moment is forced to the disk every second.
 pub(crate) fn logs(loaded: &Loaded) -> Result<LogKeeper, Output> {
     let place = match &loaded.settings.logs {
@@ -196,18 +164,30 @@ pub(crate) fn logs(loaded: &Loaded) -> Result<LogKeeper, Output> {
     Ok(keeper)
 }
 
-/// Has no connections and no variables.
-struct Nothing;
-
-impl Gives for Nothing {
-    fn give<'a>(&'a self, what: &'a Asked) -> BoxFuture<'a, TaskResult<Given>> {
-        let (kind, name) = match what {
-            Asked::Connection(name) => ("connection", name),
-            Asked::Variable(name) => ("variable", name),
-        };
-        let none = TaskError::permanent(format!("there is no {kind} `{name}`"));
-        Box::pin(std::future::ready(Err(none)))
+/// What gives tasks their connections and variables: this environment, the store, Secret Manager if it is set.
+pub(crate) fn gives(
+    loaded: &Loaded,
+    store: &Store,
+    environment: &Environment,
+) -> Result<Arc<dyn Gives>, Output> {
+    let ring = match keys::find(loaded) {
+        Ok(keys) => keys.ring,
+        Err(error @ KeysError::Missing(_)) => {
+            warn!("nothing that is sealed in the database can be read: {error}");
+            KeyRing::empty()
+        }
+        Err(error) => return Err(Output::failed(error, USAGE)),
+    };
+    let variables = environment.beginning("TIDEMILL_");
+    let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let mut secrets = Secrets::new(variables.collect(), store.clone(), Arc::new(ring));
+    if loaded.settings.secrets_project.is_some() {
+        let client = client().map_err(|error| Output::failed(error, INVALID))?;
+        if let Some(source) = GoogleSecrets::of(&loaded.settings, &client) {
+            secrets = secrets.and_then(Arc::new(source));
+        }
     }
+    Ok(Arc::new(Giver::new(secrets, wall)))
 }
 
 /// How a scheduler ended by itself.

@@ -82,6 +82,12 @@ pub enum SealError {
         /// What is sealed.
         subject: String,
     },
+    /// There is no key to seal with.
+    #[error("seal {subject}: there is no key; set `keys`, `config new-key` makes one")]
+    NoKey {
+        /// What was to be sealed.
+        subject: String,
+    },
     /// There is no randomness to seal with.
     #[error("seal {subject}: the system gives no random bytes")]
     NoRandom {
@@ -168,6 +174,12 @@ impl KeyRing {
         Ok(Self { keys })
     }
 
+    /// No keys: nothing is sealed or unsealed.
+    #[must_use]
+    pub const fn empty() -> Self {
+        Self { keys: Vec::new() }
+    }
+
     /// The id of the key that seals.
     #[must_use]
     pub fn first(&self) -> &str {
@@ -192,7 +204,9 @@ impl KeyRing {
         let failed = || SealError::NoRandom {
             subject: subject.to_string(),
         };
-        let key = self.keys.first().ok_or_else(failed)?;
+        let key = self.keys.first().ok_or_else(|| SealError::NoKey {
+            subject: subject.to_string(),
+        })?;
         let mut nonce = [0; NONCE_LEN];
         random.fill(&mut nonce).map_err(|_| failed())?;
         let mut bytes = plain.as_bytes().to_vec();
@@ -240,6 +254,9 @@ impl KeyRing {
     }
 
     fn known(&self) -> String {
+        if self.keys.is_empty() {
+            return "none".to_owned();
+        }
         let ids: Vec<String> = self.ids().map(|id| format!("`{id}`")).collect();
         ids.join(", ")
     }
