@@ -49,6 +49,7 @@ async fn built(url: &str, runs: u32) -> Store {
     let began = instant();
     let postgres = url.starts_with("postgres");
     let mut statements = big::statements(postgres, runs);
+    statements.extend(big::secrets(postgres, 1_000));
     if postgres {
         statements.push("VACUUM ANALYZE".to_owned());
     }

@@ -15,17 +15,20 @@ fn show(line: &[&str], variables: &[(&str, &str)], folder: &Path) -> Output {
 }
 
 fn folder(file: &str) -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("tidemill.toml"), file).unwrap();
+    let folder = tempfile::tempdir().expect("it works");
+    std::fs::write(folder.path().join("tidemill.toml"), file).expect("it works");
     folder
 }
 
 /// The value of a setting in force and where it is from.
 fn in_force(output: &Output, key: &str) -> (String, String) {
     assert_eq!(output.code, 0, "{}", output.stderr);
-    let all: Value = serde_json::from_str(&output.stdout).unwrap();
-    let settings = all["settings"].as_array().unwrap();
-    let setting = settings.iter().find(|one| one["key"] == key).unwrap();
+    let all: Value = serde_json::from_str(&output.stdout).expect("it works");
+    let settings = all["settings"].as_array().expect("it works");
+    let setting = settings
+        .iter()
+        .find(|one| one["key"] == key)
+        .expect("it works");
     let text = |field: &str| setting[field].as_str().unwrap_or("-").to_owned();
     (text("value"), text("from"))
 }

@@ -17,7 +17,7 @@ fn run(line: &[&str], variables: &[(&str, &str)], folder: &Path) -> Output {
 
 /// A folder with a database in its data folder.
 fn migrated() -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir().expect("it works");
     let made = run(&["db", "migrate"], &[], folder.path());
     assert_eq!(
         (made.code, made.stdout.as_str()),
@@ -33,12 +33,15 @@ fn by_hand(folder: &Path, sql: &str) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .unwrap();
+        .expect("it works");
     runtime.block_on(async {
         let url = format!("sqlite://{}", file.display());
-        let mut connection = SqliteConnection::connect(&url).await.unwrap();
+        let mut connection = SqliteConnection::connect(&url).await.expect("it works");
         let sql = AssertSqlSafe(sql.to_owned());
-        sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+        sqlx::raw_sql(sql)
+            .execute(&mut connection)
+            .await
+            .expect("it works");
     });
 }
 
@@ -50,10 +53,10 @@ fn json(output: &Output) -> Value {
 /// What `doctor` found of one thing: its mark and what it says.
 fn finding(output: &Output, what: &str) -> (String, String) {
     let all = json(output);
-    let found = all["findings"].as_array().unwrap();
+    let found = all["findings"].as_array().expect("it works");
     let one = found.iter().find(|one| one["what"] == what);
     let one = one.unwrap_or_else(|| panic!("nothing of {what} in {found:?}"));
-    let text = |field: &str| one[field].as_str().unwrap().to_owned();
+    let text = |field: &str| one[field].as_str().expect("it works").to_owned();
     (text("mark"), text("says"))
 }
 

@@ -18,17 +18,22 @@ const NOW: Timestamp = Timestamp::from_micros(1_735_689_600_000_000);
 
 /// A store with the connection `crm` and the variable `region`.
 async fn store() -> (TempDir, Store) {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = tempfile::tempdir().expect("it works");
     let url = format!("sqlite://{}", dir.path().join("t.db").display());
-    let store = Store::open(&url, Options::default()).await.unwrap();
-    let lead = store.lead("test", Duration::from_secs(60)).await.unwrap();
+    let store = Store::open(&url, Options::default())
+        .await
+        .expect("it works");
+    let lead = store
+        .lead("test", Duration::from_secs(60))
+        .await
+        .expect("it works");
     let keys = ring(&[OLD]);
     let changes = Changes {
         connections: vec![sealed(&keys, "crm")],
         variables: vec![variable(&keys, "region", "eu")],
         ..Changes::default()
     };
-    let outcome = lead.commit(1, &changes).await.unwrap();
+    let outcome = lead.commit(1, &changes).await.expect("it works");
     assert!(matches!(outcome, CommitOutcome::Done));
     (dir, store)
 }
@@ -66,7 +71,12 @@ impl SecretSource for Elsewhere {
 
     fn fetch<'a>(&'a self, secret: &'a str) -> BoxFuture<'a, Result<Option<Secret>, String>> {
         self.asked.fetch_add(1, Ordering::Relaxed);
-        let found = self.has.lock().unwrap().get(secret).map(Secret::new);
+        let found = self
+            .has
+            .lock()
+            .expect("it works")
+            .get(secret)
+            .map(Secret::new);
         Box::pin(async move {
             if self.broken {
                 return Err("it answers 503".to_owned());

@@ -13,7 +13,7 @@ pub(crate) const OLD: &str = "old:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 pub(crate) const NEW: &str = "new:AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
 
 pub(crate) fn ring(keys: &[&str]) -> KeyRing {
-    KeyRing::parse(&keys.join(",")).unwrap()
+    KeyRing::parse(&keys.join(",")).expect("it works")
 }
 
 fn crm(name: &str) -> Connection {
@@ -44,11 +44,11 @@ pub(crate) fn variable_row(sealed: SealedVariable) -> VariableRow {
 }
 
 pub(crate) fn sealed(keys: &KeyRing, name: &str) -> ConnectionRow {
-    row(seal_connection(keys, &crm(name), &SystemRandom::new()).unwrap())
+    row(seal_connection(keys, &crm(name), &SystemRandom::new()).expect("it works"))
 }
 
 pub(crate) fn variable(keys: &KeyRing, name: &str, value: &str) -> VariableRow {
-    variable_row(seal_variable(keys, (name, value), None, &SystemRandom::new()).unwrap())
+    variable_row(seal_variable(keys, (name, value), None, &SystemRandom::new()).expect("it works"))
 }
 
 #[test]

@@ -4,6 +4,26 @@
 /// How many tasks a run has.
 pub(crate) const TASKS: u32 = 40;
 
+/// The statements that write so many connections and variables.
+pub(crate) fn secrets(postgres: bool, count: u32) -> Vec<String> {
+    let numbers = if postgres {
+        format!("generate_series(1, {count}) AS r (i)")
+    } else {
+        format!(
+            "(WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count}) SELECT i FROM n) AS r"
+        )
+    };
+    vec![
+        format!(
+            "INSERT INTO connection (name, kind, fields, sealed, edits) \
+             SELECT 'name_' || r.i, 'http', '{{}}', 'tm1.k.AAAA', 1 FROM {numbers}"
+        ),
+        format!(
+            "INSERT INTO variable (name, sealed, edits) SELECT 'name_' || r.i, 'tm1.k.AAAA', 1 FROM {numbers}"
+        ),
+    ]
+}
+
 /// The statements that write it, for either database.
 pub(crate) fn statements(postgres: bool, runs: u32) -> Vec<String> {
     let numbers = if postgres {
@@ -38,13 +58,6 @@ pub(crate) fn statements(postgres: bool, runs: u32) -> Vec<String> {
     let last = time(&format!("1700000000 + {runs} / 20 * 3600 - 7200"));
     let start = time("1700000000 + r.i / 20 * 3600");
     vec![
-        format!(
-            "INSERT INTO connection (name, kind, fields, sealed, edits) \
-             SELECT 'name_' || r.i, 'http', '{{}}', 'tm1.k.AAAA', 1 FROM {r}"
-        ),
-        format!(
-            "INSERT INTO variable (name, sealed, edits) SELECT 'name_' || r.i, 'tm1.k.AAAA', 1 FROM {r}"
-        ),
         format!(
             "INSERT INTO dag (id, version, paused, last_start, last_end, last_due, failures_in_row, edits) \
              SELECT 'dag_' || d.i, 'v', {no}, {last}, {last}, {last}, 0, 0 FROM {d}"

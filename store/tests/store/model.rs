@@ -251,6 +251,21 @@ impl Model {
         to.asset_events.push(event_row(id));
     }
 
+    fn apply_secrets(&mut self, changes: &Changes) {
+        for name in &changes.connections_gone {
+            self.connections.remove(name);
+        }
+        let connections = changes.connections.iter();
+        self.connections
+            .extend(connections.map(|row| (row.name.clone(), row.clone())));
+        for name in &changes.variables_gone {
+            self.variables.remove(name);
+        }
+        let variables = changes.variables.iter();
+        self.variables
+            .extend(variables.map(|row| (row.name.clone(), row.clone())));
+    }
+
     /// What the database is asked to do, done here.
     fn apply(&mut self, changes: &Changes) {
         for row in &changes.versions {
@@ -267,18 +282,7 @@ impl Model {
         for name in &changes.pools_gone {
             self.pools.remove(name);
         }
-        for name in &changes.connections_gone {
-            self.connections.remove(name);
-        }
-        let connections = changes.connections.iter();
-        self.connections
-            .extend(connections.map(|row| (row.name.clone(), row.clone())));
-        for name in &changes.variables_gone {
-            self.variables.remove(name);
-        }
-        let variables = changes.variables.iter();
-        self.variables
-            .extend(variables.map(|row| (row.name.clone(), row.clone())));
+        self.apply_secrets(changes);
         self.pools.extend(
             changes
                 .pools

@@ -203,7 +203,11 @@ fn filled(postgres: bool, statement: &str, args: &[&str]) -> String {
 }
 
 pub(crate) async fn nothing_reads_a_whole_table(place: &Place) {
-    for statement in big::statements(place.is_postgres(), RUNS) {
+    let statements = big::statements(place.is_postgres(), RUNS);
+    for statement in statements
+        .into_iter()
+        .chain(big::secrets(place.is_postgres(), RUNS))
+    {
         place.by_hand(&statement).await;
     }
     if place.is_postgres() {

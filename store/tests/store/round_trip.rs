@@ -172,13 +172,7 @@ pub(crate) async fn a_row_that_is_replaced_has_nothing_of_the_old_one(place: &Pl
     next.pools.truncate(1);
     next.pools[0].slots = None;
     next.pools_gone = vec![text(HOSTILE), text("never there")];
-    // Removed and set again in one commit: it is there.
-    next.connections.truncate(1);
-    next.connections[0].kind = text("google");
-    next.connections_gone = vec![text("crm"), text(HOSTILE), text("never there")];
-    next.variables.truncate(1);
-    next.variables[0].note = None;
-    next.variables_gone = vec![text("region"), text(HOSTILE)];
+    change_secrets(&mut next);
     next.backfills[0].state = BackfillState::Paused;
     next.backfill_dates = vec![date_row(3, 0, DateState::Made(RunNo(1)))];
     next.cleanups_done = vec![AttemptNo(200)];
@@ -194,6 +188,25 @@ pub(crate) async fn a_row_that_is_replaced_has_nothing_of_the_old_one(place: &Pl
     assert_eq!(found.task_details, next.task_details[..1]);
     assert_eq!(found.dags, next.dags);
     assert_eq!(found.pools, next.pools);
+    secrets_are(place, &found, &next).await;
+    assert_eq!(found.backfills, next.backfills);
+    assert_eq!(found.backfill_dates[0], next.backfill_dates[0]);
+    assert_eq!(found.cleanups, vec![]);
+    assert_eq!(found.asset_waits, next.asset_waits);
+    assert_eq!(found.highest, everything_active().highest);
+}
+
+fn change_secrets(next: &mut Changes) {
+    // Removed and set again in one commit: it is there.
+    next.connections.truncate(1);
+    next.connections[0].kind = text("google");
+    next.connections_gone = vec![text("crm"), text(HOSTILE), text("never there")];
+    next.variables.truncate(1);
+    next.variables[0].note = None;
+    next.variables_gone = vec![text("region"), text(HOSTILE)];
+}
+
+async fn secrets_are(place: &Place, found: &Recovered, next: &Changes) {
     assert_eq!(found.connections, vec![secret_head("crm", 3)]);
     assert_eq!(found.variables, vec![secret_head("region", 4)]);
     let store = &place.store;
@@ -210,9 +223,4 @@ pub(crate) async fn a_row_that_is_replaced_has_nothing_of_the_old_one(place: &Pl
     assert_eq!(region.as_ref(), next.variables.first());
     assert_eq!(store.connection("gone").await.expect("it reads"), None);
     assert_eq!(store.variable("gone").await.expect("it reads"), None);
-    assert_eq!(found.backfills, next.backfills);
-    assert_eq!(found.backfill_dates[0], next.backfill_dates[0]);
-    assert_eq!(found.cleanups, vec![]);
-    assert_eq!(found.asset_waits, next.asset_waits);
-    assert_eq!(found.highest, everything_active().highest);
 }
