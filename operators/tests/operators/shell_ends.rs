@@ -55,6 +55,8 @@ impl Host for Watching {
         self.lines.lock().expect("no panic").push(line.to_owned());
         self.count.send_modify(|count| *count += 1);
     }
+    fn load(&self, _: tidemill_core::protocol::Load) {}
+
     fn progress(&self, _: f64, _: &str) {}
     fn is_cancelled(&self) -> bool {
         *self.cancelled.borrow()

@@ -48,7 +48,7 @@ pub(super) enum Ended {
 /// What came back from the database.
 enum Back {
     Committed(Result<Settled, StoreError>, Vec<Effect>, u64, Duration),
-    Read(Result<Recovered, StoreError>, Box<Wanted>, Option<u64>),
+    Read(Result<Box<Recovered>, StoreError>, Box<Wanted>, Option<u64>),
 }
 
 type Flight = Pin<Box<dyn Future<Output = Back> + Send>>;
@@ -192,7 +192,7 @@ impl Term {
             let store = self.store.clone();
             return Some(Box::pin(async move {
                 let rows = read_back(&store, &wanted).await;
-                Back::Read(rows, wanted, ask)
+                Back::Read(rows.map(Box::new), wanted, ask)
             }));
         }
         let output = self.engine.take();
@@ -251,7 +251,7 @@ impl Term {
             Back::Read(Ok(rows), asked, ask) => {
                 self.apply(Input::Loaded {
                     asked: *asked,
-                    rows: Box::new(rows),
+                    rows,
                 });
                 if let Some(request) = ask.and_then(|id| self.desk.again(id)) {
                     self.apply(Input::Ask(request));

@@ -248,7 +248,7 @@ async fn a_version_that_it_does_not_hold_is_refused() {
 
 #[tokio::test(start_paused = true)]
 async fn a_worker_that_is_refused_ends_and_says_why() {
-    let mut stage = Stage::welcome().await;
+    let stage = Stage::welcome().await;
     stage.tell(ToWorker::Refused {
         why: "it speaks protocol 0".into(),
     });
