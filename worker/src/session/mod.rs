@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tidemill_core::operator::{TaskError, TaskResult};
+use tidemill_core::operator::{BoxFuture, TaskError, TaskResult};
 use tidemill_core::protocol::{AttemptRef, Hello, Report};
 use tidemill_core::wire::{Asked, FromWorker, Given, Order, PROTOCOL, ToWorker};
 use tidemill_logs::{LogBook, LogLimits, Masker};
@@ -181,6 +181,7 @@ impl Session {
         stopping: &Stopping,
         last_moment: &mut Option<Instant>,
     ) -> Option<Result<(), Ended>> {
+        let mut probing: Option<BoxFuture<'_, bool>> = None;
         loop {
             let told = stopping.clone().told();
             let draining = self.draining;
@@ -190,13 +191,16 @@ impl Session {
                     Step::Went => {}
                     Step::Ended => return None,
                     Step::Refused(why) => return Some(Err(Ended::Refused(why))),
-                    Step::Unsure => {
-                        if connect.another_leads().await {
-                            info!("another scheduler leads; going there");
-                            return None;
-                        }
-                    }
+                    Step::Unsure if probing.is_none() => probing = Some(connect.another_leads()),
+                    Step::Unsure => {}
                 },
+                another = found_out(&mut probing) => {
+                    probing = None;
+                    if another {
+                        info!("another scheduler leads; going there");
+                        return None;
+                    }
+                }
                 () = told, if !draining => *last_moment = Some(self.drain()),
                 () = until(*last_moment) => {
                     self.give_up();
@@ -437,6 +441,13 @@ fn key(order: &Order) -> (tidemill_core::id::DagId, tidemill_core::version::Vers
         order.assignment.dag.clone(),
         order.assignment.version.clone(),
     )
+}
+
+async fn found_out(probing: &mut Option<BoxFuture<'_, bool>>) -> bool {
+    match probing {
+        Some(probing) => probing.await,
+        None => std::future::pending().await,
+    }
 }
 
 async fn until(at: Option<Instant>) {

@@ -178,6 +178,20 @@ async fn without_a_word_from_the_scheduler_work_ends_before_the_lease_does() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_worker_leaves_a_scheduler_in_doubt_only_for_one_that_leads() {
+    let mut stage = Stage::welcome().await;
+    let endless = stage.assign("endless", Duty::Run);
+    assert_eq!(stage.report().await, (endless, Report::Started));
+    stage.doubt();
+    // An outage of the database lasts longer than the lease, and costs nothing.
+    let job = stage.assign("job", Duty::Run);
+    while !matches!(stage.report().await, (attempt, Report::Done { .. }) if attempt == job) {}
+    assert!(dags::ended().iter().all(|ended| ended != "endless"));
+    let hello = stage.be_left().await;
+    assert!(hello.holds.contains(&endless));
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_end_in_order_hands_over_what_waits_and_lets_work_finish() {
     let mut stage = Stage::welcome().await;
     let job = stage.assign("job", Duty::Run);

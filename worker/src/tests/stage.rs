@@ -36,6 +36,8 @@ type Ends = (
 struct Plug {
     ends: mpsc::UnboundedSender<Ends>,
     open: Mutex<bool>,
+    /// Whether another scheduler says that it leads.
+    another: Mutex<bool>,
 }
 
 impl Connect for Plug {
@@ -50,6 +52,10 @@ impl Connect for Plug {
         };
         Box::pin(std::future::ready(wire))
     }
+
+    fn another_leads(&self) -> BoxFuture<'_, bool> {
+        Box::pin(std::future::ready(*self.another.lock().unwrap()))
+    }
 }
 
 pub(super) struct Stage {
@@ -63,6 +69,8 @@ pub(super) struct Stage {
     session: JoinHandle<Result<(), Ended>>,
     stop: watch::Sender<bool>,
     attempts: i64,
+    /// Whether the scheduler knows that it leads.
+    leads: bool,
 }
 
 impl Stage {
@@ -90,6 +98,7 @@ impl Stage {
         let plug = Arc::new(Plug {
             ends,
             open: Mutex::new(true),
+            another: Mutex::new(false),
         });
         let (stop, stops) = watch::channel(false);
         let connect = Arc::clone(&plug);
@@ -110,6 +119,7 @@ impl Stage {
             session,
             stop,
             attempts: 0,
+            leads: true,
         };
         let hello = stage.greet().await;
         assert_eq!(hello.holds, []);
@@ -162,7 +172,10 @@ impl Stage {
             .expect("it is connected");
         for message in messages {
             match message {
-                FromWorker::Beat { nth } => self.tell(ToWorker::Beaten { nth, leads: true }),
+                FromWorker::Beat { nth } => {
+                    let leads = self.leads;
+                    self.tell(ToWorker::Beaten { nth, leads });
+                }
                 FromWorker::Reports(reports) => self.reports.extend(reports),
                 other => self.heard.push_back(other),
             }
@@ -232,6 +245,30 @@ impl Stage {
         self.to = nobody;
         let (from, to) = self.connections.recv().await.unwrap();
         (self.from, self.to) = (from, to);
+        self.greet().await
+    }
+
+    /// The scheduler does not know any more whether it leads.
+    pub(super) fn doubt(&mut self) {
+        self.leads = false;
+    }
+
+    /// Another scheduler leads: the worker lets go of this connection and comes over the next.
+    pub(super) async fn be_left(&mut self) -> Hello {
+        *self.plug.another.lock().unwrap() = true;
+        let left = async {
+            while self.from.recv().await.is_some() {
+                self.to
+                    .send(vec![ToWorker::Beaten {
+                        nth: 0,
+                        leads: false,
+                    }])
+                    .ok();
+            }
+        };
+        tokio::time::timeout(SOON, left).await.expect("it leaves");
+        (self.from, self.to) = self.connections.recv().await.unwrap();
+        self.leads = true;
         self.greet().await
     }
 
