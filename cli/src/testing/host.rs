@@ -1,13 +1,19 @@
-//! The host that tests run tasks in: fakes instead of services, a clock that only moves when a task waits.
+//! The host that tests run tasks in: fakes instead of services, a clock that only moves when everybody waits.
 
 use std::any::{Any, TypeId};
 use std::collections::{BTreeMap, HashMap};
+use std::future::{poll_fn, ready};
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use tidemill_core::operator::{BoxFuture, Connection, Host, Level, TaskError, TaskResult};
 use tidemill_core::protocol::Load;
+
+use super::clock::{Clock, Sleep, Sleeper};
 
 /// A line that a task wrote to its log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,30 +32,57 @@ pub(super) struct Fakes {
     pub(super) services: HashMap<TypeId, Arc<dyn Any + Send + Sync>>,
 }
 
+impl Fakes {
+    pub(super) fn variables(&self) -> Vec<(String, String)> {
+        let copied = |(name, value): (&String, &String)| (name.clone(), value.clone());
+        self.variables.iter().map(copied).collect()
+    }
+}
+
 /// What happened while a task ran.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
     pub(super) log: Vec<LogLine>,
     pub(super) progress: Vec<(f64, String)>,
     pub(super) loads: Vec<Load>,
-    pub(super) took: Duration,
 }
 
+/// What one attempt, or one look at what it waits for, sees.
 pub(super) struct FakeHost {
-    pub(super) start: DateTime<Utc>,
-    pub(super) fakes: Fakes,
-    pub(super) cancel_after: Option<Duration>,
+    clock: Arc<Clock>,
+    number: Sleeper,
+    fakes: Arc<Fakes>,
+    /// Told to stop.
+    told: AtomicBool,
+    /// It is told to stop once so much time has passed.
+    cancel_after: Option<Duration>,
     seen: Mutex<Seen>,
 }
 
 impl FakeHost {
-    pub(super) fn new(start: DateTime<Utc>, fakes: Fakes, cancel_after: Option<Duration>) -> Self {
+    pub(super) fn new(clock: &Arc<Clock>, number: Sleeper, fakes: &Arc<Fakes>) -> Self {
         Self {
-            start,
-            fakes,
-            cancel_after,
-            seen: Mutex::new(Seen::default()),
+            clock: Arc::clone(clock),
+            number,
+            fakes: Arc::clone(fakes),
+            told: AtomicBool::new(false),
+            cancel_after: None,
+            seen: Mutex::default(),
         }
+    }
+
+    pub(super) fn cancel_after(mut self, span: Option<Duration>) -> Self {
+        self.cancel_after = span;
+        self
+    }
+
+    /// Tells the task to stop. It has to be roused after that.
+    pub(super) fn stop(&self) {
+        self.told.store(true, Ordering::SeqCst);
+    }
+
+    pub(super) fn number(&self) -> Sleeper {
+        self.number
     }
 
     /// A task that panicked while it wrote a line has still written the lines before.
@@ -57,41 +90,49 @@ impl FakeHost {
         look(&mut self.seen.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    pub(super) fn pass(&self, span: Duration) {
-        self.seen(|seen| seen.took = seen.took.saturating_add(span));
+    /// A wait that goes on although the task is told to stop.
+    pub(super) fn alarm(&self, span: Duration) -> Sleep {
+        self.clock.sleep(span, self.number)
+    }
+
+    pub(super) async fn wait(&self, span: Duration) {
+        let passed = self.clock.passed();
+        let left = self.cancel_after.map(|after| after.saturating_sub(passed));
+        let span = left.map_or(span, |left| span.min(left));
+        let mut sleep = pin!(self.alarm(span));
+        poll_fn(|cx| {
+            if self.told.load(Ordering::SeqCst) {
+                Poll::Ready(())
+            } else {
+                sleep.as_mut().poll(cx)
+            }
+        })
+        .await;
     }
 }
 
 fn unknown(what: &str, name: &str) -> TaskError {
     TaskError::permanent(format!("the test has no {what} `{name}`"))
-        .help(format!("give it one: `TaskRun::of(…).{what}(…)`"))
+        .help(format!("give the run one: `.{what}(…)`"))
 }
 
 impl Host for FakeHost {
     fn now(&self) -> DateTime<Utc> {
-        let took = self.seen(|seen| TimeDelta::from_std(seen.took).unwrap_or(TimeDelta::MAX));
-        self.start
-            .checked_add_signed(took)
-            .unwrap_or(DateTime::<Utc>::MAX_UTC)
+        self.clock.now()
     }
 
     fn sleep(&self, span: Duration) -> BoxFuture<'_, ()> {
-        self.pass(span);
-        Box::pin(std::future::ready(()))
+        Box::pin(self.wait(span))
     }
 
     fn connection<'a>(&'a self, name: &'a str) -> BoxFuture<'a, TaskResult<Connection>> {
         let found = self.fakes.connections.get(name).cloned();
-        Box::pin(std::future::ready(
-            found.ok_or_else(|| unknown("connection", name)),
-        ))
+        Box::pin(ready(found.ok_or_else(|| unknown("connection", name))))
     }
 
     fn variable<'a>(&'a self, name: &'a str) -> BoxFuture<'a, TaskResult<String>> {
         let found = self.fakes.variables.get(name).cloned();
-        Box::pin(std::future::ready(
-            found.ok_or_else(|| unknown("variable", name)),
-        ))
+        Box::pin(ready(found.ok_or_else(|| unknown("variable", name))))
     }
 
     fn log(&self, level: Level, line: &str) {
@@ -112,8 +153,8 @@ impl Host for FakeHost {
     }
 
     fn is_cancelled(&self) -> bool {
-        self.cancel_after
-            .is_some_and(|after| self.seen(|seen| seen.took) >= after)
+        let over = |after| self.clock.passed() >= after;
+        self.told.load(Ordering::SeqCst) || self.cancel_after.is_some_and(over)
     }
 
     fn service(&self, kind: TypeId) -> Option<Arc<dyn Any + Send + Sync>> {

@@ -1,29 +1,31 @@
 //! Running one task in a test.
 
-use std::any::{Any, TypeId};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Days, Utc};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
+use serde_json::{Value, json};
 use tidemill_core::author::Dag;
 use tidemill_core::operator::{
-    AnyTask, Connection, Interval, LaunchKey, LaunchPoint, Outcome, RunFacts, TaskContext,
-    TaskError, TaskResult,
+    AnyTask, Host as _, LaunchKey, LaunchPoint, Outcome, RunFacts, TaskContext, TaskError,
+    TaskResult,
 };
 use tidemill_core::params;
 use tidemill_core::protocol::Load;
 use tidemill_core::span;
-use tidemill_core::spec::{TaskKind, TaskSpec, parse_date};
+use tidemill_core::spec::{TaskKind, TaskSpec};
 
+use super::attempt::{Ready, panicked};
+use super::clock::Clock;
+use super::crew::Crew;
+use super::given::{Given, settings, to_json};
 use super::graph::ValidDag;
-use super::host::{FakeHost, Fakes, LogLine};
+use super::host::{FakeHost, LogLine};
 
-/// A task that is deferred longer than this in all does not come to an end.
-const WAIT_MAX: Duration = span::days(365);
+/// A task that takes longer than this does not come to an end.
+const WAIT_MAX: Duration = span::days(366);
 /// A task that is resumed more often than this does not come to an end.
 const RESUMES_MAX: u32 = 100_000;
 
@@ -32,14 +34,11 @@ const RESUMES_MAX: u32 = 100_000;
 pub struct TaskRun<'a> {
     dag: &'a Dag,
     spec: &'a TaskSpec,
-    interval: Interval,
-    now: Option<DateTime<Utc>>,
-    params: Map<String, Value>,
+    given: Given,
     item: Option<Value>,
     attempt: u32,
     epoch: u32,
     outputs: Vec<(String, Value)>,
-    fakes: Fakes,
     cancel_after: Option<Duration>,
 }
 
@@ -51,72 +50,26 @@ impl std::fmt::Debug for TaskRun<'_> {
     }
 }
 
-/// A value as JSON; a test cannot go on without it.
-#[track_caller]
-fn to_json(value: impl Serialize) -> Value {
-    serde_json::to_value(value)
-        .unwrap_or_else(|error| panic!("the value cannot be written as JSON: {error}"))
-}
-
 impl<'a> TaskRun<'a> {
-    /// A run of this task, for 1 January 2025 unless said otherwise.
+    /// A run of this task.
     ///
     /// # Panics
     /// There is no task of this name: this is an assertion.
     #[track_caller]
     pub fn of(dag: &'a ValidDag, task: &str) -> Self {
-        let start = DateTime::UNIX_EPOCH;
-        let run = Self {
+        Self {
             dag,
             spec: dag.task(task),
-            interval: Interval { start, end: start },
-            now: None,
-            params: Map::new(),
+            given: Given::new(dag),
             item: None,
             attempt: 1,
             epoch: 1,
             outputs: Vec::new(),
-            fakes: Fakes::default(),
             cancel_after: None,
-        };
-        run.day("2025-01-01")
+        }
     }
 
-    /// The run covers this day, in the DAG's time zone.
-    ///
-    /// # Panics
-    /// It is no date.
-    #[track_caller]
-    pub fn day(mut self, date: &str) -> Self {
-        let zone = self.dag.spec().definition.zone();
-        let start = match parse_date(date, zone) {
-            Ok(start) => start,
-            Err(error) => panic!("{error}"),
-        };
-        let next = start.with_timezone(&zone).date_naive() + Days::new(1);
-        let end = tidemill_core::timetable::resolve(zone, next.and_time(chrono::NaiveTime::MIN));
-        self.interval = Interval { start, end };
-        self
-    }
-
-    /// The run covers this time.
-    pub fn interval(mut self, start: DateTime<Utc>, end: DateTime<Utc>) -> Self {
-        self.interval = Interval { start, end };
-        self
-    }
-
-    /// The virtual clock begins here; at the end of the interval if nothing is said.
-    pub fn at(mut self, now: DateTime<Utc>) -> Self {
-        self.now = Some(now);
-        self
-    }
-
-    /// A param of the run.
-    #[track_caller]
-    pub fn param(mut self, name: &str, value: impl Serialize) -> Self {
-        self.params.insert(name.to_owned(), to_json(value));
-        self
-    }
+    settings!();
 
     /// What this instance of a mapped task is mapped over.
     #[track_caller]
@@ -159,28 +112,6 @@ impl<'a> TaskRun<'a> {
         self
     }
 
-    /// A connection that the task finds.
-    pub fn connection(mut self, connection: Connection) -> Self {
-        self.fakes
-            .connections
-            .insert(connection.name.clone(), connection);
-        self
-    }
-
-    /// A variable that the task finds.
-    pub fn variable(mut self, name: &str, value: &str) -> Self {
-        self.fakes
-            .variables
-            .insert(name.to_owned(), value.to_owned());
-        self
-    }
-
-    /// A fake service, found by its type.
-    pub fn service<T: Any + Send + Sync>(mut self, service: Arc<T>) -> Self {
-        self.fakes.services.insert(TypeId::of::<T>(), service);
-        self
-    }
-
     /// The task is told to stop once so much virtual time has passed.
     pub fn cancel_after(mut self, span: Duration) -> Self {
         self.cancel_after = Some(span);
@@ -200,59 +131,54 @@ impl<'a> TaskRun<'a> {
             "`{}` runs nothing: the scheduler ends it by itself",
             self.spec.id
         );
-        let outside = tokio::runtime::Handle::try_current().is_err();
-        assert!(
-            outside,
-            "a task run starts a runtime of its own: use a plain #[test] instead of #[tokio::test]"
-        );
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build();
-        let runtime =
-            runtime.unwrap_or_else(|error| panic!("the test cannot start a runtime: {error}"));
+        let clock = Clock::new(self.given.begin());
+        let mut crew = Crew::new(Arc::clone(&clock));
         let facts = self.facts();
-        let variables: Vec<(String, String)> = self
-            .fakes
-            .variables
-            .iter()
-            .map(|(name, value)| (name.clone(), value.clone()))
-            .collect();
-        let made = self
-            .dag
-            .registry()
-            .make(self.spec, &facts, &self.outputs, &variables);
-        let host = Arc::new(FakeHost::new(
-            self.now.unwrap_or(self.interval.end),
-            self.fakes,
-            self.cancel_after,
-        ));
+        let fakes = Arc::new(self.given.fakes);
+        let number = crew.number();
+        let host = FakeHost::new(&clock, number, &fakes).cancel_after(self.cancel_after);
+        let host = Arc::new(host);
+        let registry = self.dag.registry();
+        let (outputs, variables) = (&self.outputs, fakes.variables());
+        // Making a task runs code of its author, too.
+        let make = || registry.make(self.spec, &facts, outputs, &variables);
+        let made = catch_unwind(AssertUnwindSafe(make));
+        let made = made.unwrap_or_else(|panic| Err(panicked(&*panic)));
+        let blocking = registry.is_blocking(self.spec);
         let ctx = TaskContext::new(facts, Arc::clone(&host) as Arc<_>);
-        let mut resumes = 0;
-        let attempt = || runtime.block_on(to_the_end(&*made?, &ctx, &host, &mut resumes));
-        let result =
-            catch_unwind(AssertUnwindSafe(attempt)).unwrap_or_else(|panic| Err(panicked(&*panic)));
+        let ready = |task: Box<dyn AnyTask>| Ready {
+            task,
+            ctx,
+            host: Arc::clone(&host),
+        };
+        let (result, resumes) = match made.map(ready) {
+            Err(error) => (Err(error), 0),
+            Ok(ready) => {
+                crew.add(number, Box::pin(to_the_end(ready)), blocking);
+                done(&mut crew, &clock)
+            }
+        };
         let seen = host.seen(std::mem::take);
         Ran {
             result,
             log: seen.log,
             progress: seen.progress,
             loads: seen.loads,
-            took: seen.took,
+            took: clock.passed(),
             resumes,
         }
     }
 
     #[track_caller]
     fn facts(&self) -> RunFacts {
-        let given = Value::Object(self.params.clone());
+        let given = json!(self.given.params);
         let definition = &self.dag.spec().definition;
         let full = params::complete(&definition.params, &given);
-        let run_id = format!(
-            "test__{}",
-            self.interval
-                .start
-                .to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
-        );
+        let interval = self.given.interval;
+        let begin = interval
+            .start
+            .to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
+        let run_id = format!("test__{begin}");
         let point = LaunchPoint {
             deployment: "test",
             dag: definition.id.as_str(),
@@ -268,7 +194,7 @@ impl<'a> TaskRun<'a> {
             task_id: self.spec.id.to_string(),
             map_index: point.map_index,
             attempt: self.attempt,
-            interval: self.interval,
+            interval,
             zone: definition.zone(),
             params: match full {
                 Ok(full) => full,
@@ -280,39 +206,45 @@ impl<'a> TaskRun<'a> {
     }
 }
 
-async fn to_the_end(
-    task: &dyn AnyTask,
-    ctx: &TaskContext,
-    host: &FakeHost,
-    resumes: &mut u32,
-) -> TaskResult<Outcome> {
-    let mut outcome = task.run(ctx).await?;
-    while let Outcome::Deferred { handle, wait, why } = outcome {
-        *resumes += 1;
-        host.pass(wait);
-        let endless = *resumes > RESUMES_MAX || host.seen(|seen| seen.took) > WAIT_MAX;
-        assert!(!endless, "the task waits for ever: {why}");
-        if ctx.is_cancelled() {
-            task.cancel(ctx, Some(handle)).await?;
-            return Err(TaskError::cancelled(format!(
-                "cancelled while it waited: {why}"
-            )));
+/// Lets time pass until the task is done.
+#[track_caller]
+fn done(crew: &mut Crew<(TaskResult<Outcome>, u32)>, clock: &Clock) -> (TaskResult<Outcome>, u32) {
+    loop {
+        if let Some((_, done)) = crew.next_done() {
+            return done;
         }
-        outcome = task.resume(ctx, handle).await?;
-    }
-    match outcome {
-        Outcome::Failed(error) => Err(error),
-        ended => Ok(ended),
+        if !crew.wait_outside() {
+            match clock.next() {
+                Some(next) if next <= WAIT_MAX => clock.advance(next),
+                Some(_) => panic!("the task waits for ever: it is not done after a year"),
+                None => panic!("the task waits for ever, and not for the clock"),
+            }
+        }
     }
 }
 
-fn panicked(panic: &(dyn Any + Send)) -> TaskError {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-    TaskError::permanent(format!(
-        "the task panicked: {}",
-        text.unwrap_or_else(|| "without a message".to_owned())
-    ))
+/// How it ended, and how often it was resumed.
+async fn to_the_end(ready: Ready) -> (TaskResult<Outcome>, u32) {
+    let mut resumes = 0;
+    let mut outcome = ready.act(None).await;
+    while let Ok(Outcome::Deferred { handle, wait, why }) = outcome {
+        resumes += 1;
+        assert!(resumes <= RESUMES_MAX, "the task waits for ever: {why}");
+        // Only what is recorded after the last wait goes out with the report of the end.
+        ready.host.seen(|seen| seen.loads.clear());
+        ready.host.wait(wait).await;
+        if ready.host.is_cancelled() {
+            let cancelled = ready.task.cancel(&ready.ctx, Some(handle)).await;
+            let error = TaskError::cancelled(format!("cancelled while it waited: {why}"));
+            return (cancelled.and(Err(error)), resumes);
+        }
+        outcome = ready.act(Some(handle)).await;
+    }
+    let outcome = match outcome {
+        Ok(Outcome::Failed(error)) => Err(error),
+        ended => ended,
+    };
+    (outcome, resumes)
 }
 
 /// How a run of a task went.

@@ -304,7 +304,8 @@ impl TaskContext {
     }
 
     /// Puts a load on record: it is committed with the end of this attempt, whether that is good or bad. What is left at
-    /// its default is filled in: from when the work began until now, `success` unless there is an error.
+    /// its default is filled in: from when the work began until now, `success` unless there is an error. A task that is
+    /// deferred does it after it was resumed for the last time: what was recorded before it waited is not kept.
     pub fn record_load(&self, mut load: Load) {
         if load.started_at == Timestamp::default() {
             load.started_at = self.began;
