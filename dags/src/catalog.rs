@@ -109,7 +109,7 @@ fn catalog(market: Market) -> Dag {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tidemill::testing::{TaskRun, valid};
+    use tidemill::testing::{DagRun, RunState, TaskRun, valid};
 
     #[test]
     fn the_scratch_table_is_dropped_after_all_work() {
@@ -140,5 +140,16 @@ mod tests {
             (ran.error().kind, ran.error().message.as_str()),
             (ErrorKind::Data, "1 products are there twice")
         );
+    }
+
+    #[test]
+    fn a_catalog_goes_live_when_a_person_approves_and_not_by_itself() {
+        let dag = valid(catalog(Market::Eu));
+        let ran = DagRun::of(&dag).answer("approve", "approve").run();
+        ran.assert_success();
+        assert_eq!(ran.output::<usize>("publish"), 40);
+        assert!(ran.order().contains(&"drop_scratch"));
+        let ran = DagRun::of(&dag).run();
+        assert_eq!((ran.state, ran.took()), (RunState::Failed, hours(4)));
     }
 }

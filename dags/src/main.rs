@@ -1,7 +1,8 @@
 //! The DAGs of an online shop: a project exactly like a user's own, and the model to copy. Each DAG is one file with its
-//! tests; together they use everything the authoring API has.
+//! tests. Beside them, `features` has an example of everything the authoring API has.
 
 mod catalog;
+mod features;
 mod orders;
 mod sales_report;
 mod shop;
@@ -12,7 +13,7 @@ use tidemill::prelude::*;
 
 /// The DAGs, and the names they may use: CI refuses a name that is not on this list.
 fn project() -> Dags {
-    Dags::new()
+    let shop = Dags::new()
         .pool("warehouse", 8)
         .queue("reports")
         .connection("shop_api", "http")
@@ -21,7 +22,8 @@ fn project() -> Dags {
         .alert_route("oncall")
         .dag(orders::orders_daily)
         .family(catalog::catalogs)
-        .dag(sales_report::sales_report)
+        .dag(sales_report::sales_report);
+    features::add_to(shop)
 }
 
 fn main() -> ExitCode {
@@ -37,6 +39,7 @@ mod tests {
             .dags
             .iter()
             .map(|dag| dag.spec().id().as_str())
+            .filter(|name| !name.starts_with("example_"))
             .collect();
         assert_eq!(
             names,

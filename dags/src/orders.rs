@@ -182,7 +182,7 @@ pub(crate) fn orders_daily() -> Dag {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tidemill::testing::{TaskRun, ValidDag, valid};
+    use tidemill::testing::{DagRun, TaskRun, TaskState, ValidDag, valid};
 
     fn dag() -> ValidDag {
         valid(orders_daily())
@@ -252,5 +252,18 @@ mod tests {
             .run();
         assert_eq!(ran.output::<u64>(), 0);
         assert!(ran.logged("shop.orders$20250115"), "{:?}", ran.log);
+    }
+
+    #[test]
+    fn a_day_is_loaded_two_hours_after_its_end_and_a_month_on_its_first_day() {
+        let dag = dag();
+        let ran = DagRun::of(&dag).day("2025-01-15").run();
+        ran.assert_success();
+        assert_eq!((ran.took(), ran.output::<u64>("load_day")), (hours(2), 103));
+        assert_eq!(ran.state("rebuild_month"), TaskState::Skipped);
+        assert_eq!(ran.assets(), [shop::orders_table().uri()]);
+        let ran = DagRun::of(&dag).day("2025-02-01").run();
+        assert_eq!(ran.state("load_day"), TaskState::Skipped);
+        assert_eq!(ran.state("loaded"), TaskState::Success);
     }
 }

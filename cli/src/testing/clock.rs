@@ -118,9 +118,7 @@ impl Future for Sleep {
             self.entry = Some((self.until, hands.nth));
         }
         if let Some(entry) = self.entry {
-            hands
-                .sleepers
-                .insert(entry, (cx.waker().clone(), self.who));
+            hands.sleepers.insert(entry, (cx.waker().clone(), self.who));
         }
         Poll::Pending
     }

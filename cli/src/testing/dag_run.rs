@@ -109,8 +109,8 @@ impl<'a> DagRun<'a> {
     /// Runs it to its end.
     ///
     /// # Panics
-    /// The params are wrong, or the run cannot end: then it says what every open task waits for. A task that panics has
-    /// failed.
+    /// The params are wrong, an answer is none of the choices, or the run cannot end: then it says what every open task
+    /// waits for. A task that panics has failed.
     #[must_use]
     #[track_caller]
     pub fn run(self) -> RanDag {

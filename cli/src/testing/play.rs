@@ -26,6 +26,10 @@ use super::worker::Worker;
 /// The one worker there is, and whoever asks for something.
 pub(super) const WORKER: &str = "test";
 
+/// The numbers of requests: what the test itself asks for, and what people answer.
+const COMMAND: u64 = 0;
+const ANSWER: u64 = 1;
+
 /// A run that takes longer than this in virtual time does not come to an end.
 const RUN_MAX: Duration = span::days(366);
 
@@ -91,8 +95,9 @@ impl<'a> Play<'a> {
 
     fn hello(&self) -> Hello {
         let tasks = self.spec.definition.tasks.iter();
-        let mut queues: Vec<Arc<str>> =
-            tasks.map(|task| task.placement.queue.as_str().into()).collect();
+        let mut queues: Vec<Arc<str>> = tasks
+            .map(|task| task.placement.queue.as_str().into())
+            .collect();
         queues.sort_unstable();
         queues.dedup();
         Hello {
@@ -223,7 +228,15 @@ impl<'a> Play<'a> {
                 }
             }
             Effect::Answer { .. } => {}
-            Effect::Reply { result, .. } => self.reply = Some(result),
+            Effect::Reply {
+                to: COMMAND,
+                result,
+            } => self.reply = Some(result),
+            Effect::Reply { result, .. } => {
+                if let Err(refusal) = result {
+                    panic!("a person cannot answer that: {refusal}");
+                }
+            }
             Effect::Load(asked) => {
                 let rows = Box::new(self.rows.find(&asked));
                 self.inbox.push_back(Input::Loaded { asked, rows });
@@ -231,10 +244,10 @@ impl<'a> Play<'a> {
         }
     }
 
-    fn request(by: Arc<str>, command: Command) -> Input {
+    fn request(id: u64, by: &str, command: Command) -> Input {
         Input::Ask(Request {
-            id: 0,
-            by,
+            id,
+            by: by.into(),
             seen: None,
             dry_run: false,
             command,
@@ -242,12 +255,12 @@ impl<'a> Play<'a> {
     }
 
     fn ask(&mut self, command: Command) -> Result<Changed, Refusal> {
-        self.tell(Self::request(WORKER.into(), command));
+        self.tell(Self::request(COMMAND, WORKER, command));
         let none = || Refusal::Invalid(vec!["the engine did not answer".to_owned()]);
         self.reply.take().unwrap_or_else(|| Err(none()))
     }
 
-    /// What a person answers now. An answer that is none of the choices is refused, and the task goes on waiting.
+    /// What a person answers now.
     fn answer(&mut self) -> Option<Input> {
         let waiting = self.rows.tasks.values().filter(|row| {
             row.state == TaskState::Deferred && self.answered.get(&row.of) != Some(&row.attempt)
@@ -269,7 +282,7 @@ impl<'a> Play<'a> {
             choice: Arc::clone(choice),
         };
         self.answered.insert(row.of, row.attempt);
-        Some(Self::request(by.unwrap_or(WORKER).into(), command))
+        Some(Self::request(ANSWER, by.unwrap_or(WORKER), command))
     }
 
     /// Why the run does not end, for people.
@@ -289,7 +302,9 @@ impl<'a> Play<'a> {
             let name = named(row.name.as_str(), row.of.map_index);
             let why = self.engine.why(row.of);
             let says = why.as_ref().and_then(|why| Some(&why.first()?.says));
-            let says = says.cloned().unwrap_or_else(|| "it does not come to an end".into());
+            let says = says
+                .cloned()
+                .unwrap_or_else(|| "it does not come to an end".into());
             let kind = self.spec.definition.task(row.name.as_str());
             let help = match kind.map(|task| &task.kind) {
                 Some(TaskKind::Approval { choices, .. }) if row.state == TaskState::Deferred => {

@@ -40,7 +40,8 @@ impl Rows {
             );
             // A mapped task as a whole begins with its instances.
             if begins && row.instances.is_none() && self.began(row.of).is_none() {
-                self.began.push((row.of, row.started_at.unwrap_or(row.since)));
+                self.began
+                    .push((row.of, row.started_at.unwrap_or(row.since)));
             }
             self.tasks.insert(row.of, row);
         }

@@ -7,3 +7,4 @@ mod project;
 mod reports;
 mod scaffold;
 mod testing_kit;
+mod testing_kit_dag;
