@@ -1,12 +1,11 @@
 //! A task's own process: this binary, started again by its worker with a hidden command.
 
 use std::any::{Any, TypeId};
-use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use tidemill_core::author::Dags;
+use tidemill_core::author::{Dags, Services};
 use tidemill_core::operator::{TaskError, TaskResult};
 use tidemill_process::BaseEnv;
 use tidemill_worker::isolate::{Inside, Job, Program, child};
@@ -32,9 +31,11 @@ pub(crate) fn base(environment: &Environment) -> BaseEnv {
 }
 
 /// The services that tasks find by their types.
-pub(crate) fn services(environment: &Environment) -> HashMap<TypeId, Arc<dyn Any + Send + Sync>> {
+pub(crate) fn services(dags: &Dags, environment: &Environment) -> Services {
     let base: Arc<dyn Any + Send + Sync> = Arc::new(base(environment));
-    HashMap::from([(TypeId::of::<BaseEnv>(), base)])
+    let mut services = dags.services().clone();
+    services.entry(TypeId::of::<BaseEnv>()).or_insert(base);
+    services
 }
 
 /// Whether this process was started for one task.
@@ -56,7 +57,7 @@ pub(crate) fn inside(dags: &Dags, job: &Job, environment: &Environment) -> TaskR
         TaskError::permanent(format!("this binary holds no DAG `{of}`"))
             .help("it was replaced under a running worker; restart the worker")
     };
-    let services = services(environment);
+    let services = services(dags, environment);
     Ok(Inside {
         registry: dag.ok_or_else(gone)?.registry().clone(),
         clock: clock::now,

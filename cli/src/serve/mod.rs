@@ -21,7 +21,7 @@ use tokio::sync::{oneshot, watch};
 use tracing::{error, info, warn};
 
 use crate::config::flags::{OfScheduler, OfStandalone, OfWorker};
-use crate::config::{Environment, Flags, Loaded};
+use crate::config::{Environment, Flags, Loaded, Origin};
 use crate::door;
 use crate::keys;
 use crate::output::{INVALID, Output, UNREACHABLE, USAGE};
@@ -66,9 +66,14 @@ pub(crate) fn standalone(args: &StandaloneArgs, dags: &Dags, environment: &Envir
         let connect: Arc<dyn Connect> =
             Arc::new(Local::new(process.gate.clone(), own.handle().clone()));
         let settings = &loaded.settings;
+        let mut config = worker_config(settings, attempt::program(attempt::COMMAND, environment));
+        if matches!(loaded.origin("queues"), Origin::Default) {
+            // There is no other worker.
+            config.queues.clone_from(&project.queues);
+        }
         let (stop_worker, worker_stops) = watch::channel(false);
         let worker = Worker::start(
-            worker_config(settings, attempt::program(attempt::COMMAND, environment)),
+            config,
             Arc::clone(&project.holds),
             connect,
             tasks.handle().clone(),

@@ -40,6 +40,8 @@ pub(crate) struct Held {
     pub(crate) specs: Vec<Arc<DagSpec>>,
     /// The pools that the project declares.
     pub(crate) pools: BTreeMap<String, Option<u32>>,
+    /// The queues that the project declares.
+    pub(crate) queues: Vec<Arc<str>>,
     /// With their code.
     pub(crate) holds: Arc<Project>,
 }
@@ -65,17 +67,19 @@ pub(crate) fn project(dags: &Dags, environment: &Environment) -> Held {
         specs.iter().cloned(),
         project.registry,
         pools.clone(),
-        services(environment),
+        Services::new(super::attempt::services(dags, environment)),
     );
     Held {
+        queues: project
+            .resources
+            .queues
+            .iter()
+            .map(|queue| queue.as_str().into())
+            .collect(),
         specs,
         pools,
         holds: Arc::new(holds),
     }
-}
-
-fn services(environment: &Environment) -> Services {
-    Services::new(super::attempt::services(environment))
 }
 
 /// How the scheduler is set up.

@@ -1,6 +1,8 @@
 //! The DAGs of a project, and what they may refer to.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::any::{Any, TypeId};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use super::caught::{Panicked, caught};
 use super::dag::Dag;
@@ -11,6 +13,9 @@ use crate::spec::{DEFAULT_POOL, DEFAULT_QUEUE};
 
 /// Functions that build several DAGs at once, such as one for each table of a list.
 pub type Family = Box<dyn Fn() -> Vec<Dag> + Send + Sync>;
+
+/// Clients and services that tasks share, by their types.
+pub type Services = HashMap<TypeId, Arc<dyn Any + Send + Sync>>;
 
 /// What a project declares, so that CI finds a name that nobody meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,6 +62,7 @@ impl Default for Resources {
 pub struct Dags {
     families: Vec<Family>,
     resources: Resources,
+    services: Services,
 }
 
 impl std::fmt::Debug for Dags {
@@ -133,6 +139,18 @@ impl Dags {
     pub fn alert_route(mut self, name: impl Into<String>) -> Self {
         self.resources.routes.insert(name.into());
         self
+    }
+
+    /// Gives tasks a client or service that they share, found by its type: `ctx.service::<T>()`.
+    pub fn service<T: Any + Send + Sync>(mut self, service: Arc<T>) -> Self {
+        self.services.insert(TypeId::of::<T>(), service);
+        self
+    }
+
+    /// The services that tasks share.
+    #[must_use]
+    pub const fn services(&self) -> &Services {
+        &self.services
     }
 
     /// Builds every DAG once, without looking for problems between them.

@@ -17,7 +17,7 @@ mod special;
 
 pub use arg::{Arg, In, Inputs, IntoInput, interval, param, run, text, value};
 pub use dag::{Dag, DagBuilder};
-pub use dags::{Dags, Family, Project, Resources};
+pub use dags::{Dags, Family, Project, Resources, Services};
 pub use handle::{Ends, Group, Mapped, Out, TaskHandle};
 pub use map::{Each, IntoMapInput, List, MapInputs, Zip, each, zip};
 pub use scope::Scope;

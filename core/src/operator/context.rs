@@ -344,7 +344,7 @@ impl TaskContext {
                 "nobody provided the service `{}`",
                 type_name::<T>()
             ))
-            .help("register it where the worker starts, or in the test")
+            .help("give it to the project, `Dags::new().service(…)`, or to the test")
         })
     }
 }
