@@ -1,5 +1,6 @@
 //! `bench`: what Tidemill costs on this machine, measured the way the figures in `docs/performance.md` were.
 
+mod apart;
 mod report;
 mod rig;
 mod scenes;
@@ -69,6 +70,25 @@ pub(crate) enum BenchCommand {
         #[command(flatten)]
         with: BenchArgs,
     },
+    /// `standalone` in an empty folder: how long until it serves, and what it weighs.
+    Startup {
+        #[command(flatten)]
+        with: BenchArgs,
+    },
+    /// Two schedulers and workers; the leader is killed.
+    Failover {
+        #[command(flatten)]
+        with: BenchArgs,
+    },
+    /// A standalone of a bench; started by it.
+    #[command(hide = true)]
+    Standalone {
+        /// What it holds.
+        #[arg(long)]
+        scene: String,
+        #[command(flatten)]
+        settings: serve::StandaloneArgs,
+    },
     /// A worker of a bench; started by it.
     #[command(hide = true)]
     Worker(BenchWorkerArgs),
@@ -136,6 +156,14 @@ pub(crate) fn run(command: &BenchCommand, environment: &Environment) -> Output {
             (scenes::deferred(with, *tasks, every, seconds), with)
         }
         BenchCommand::Idle { dags, with } => (scenes::idle(with, *dags), with),
+        BenchCommand::Startup { with } => (apart::startup(with), with),
+        BenchCommand::Failover { with } => (apart::failover(with), with),
+        BenchCommand::Standalone { scene, settings } => {
+            return match apart::standalone(scene) {
+                Ok(scene) => serve::standalone(settings, &scene.dags(), environment),
+                Err(output) => output,
+            };
+        }
         BenchCommand::Worker(args) => return worker(args, environment),
         BenchCommand::Attempt { scene } => return attempt(scene, environment),
     };

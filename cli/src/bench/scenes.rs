@@ -22,7 +22,7 @@ fn failed(error: impl std::fmt::Display) -> Output {
     Output::failed(error, INVALID)
 }
 
-fn scene(args: &BenchArgs, shape: Shape) -> Scene {
+pub(super) fn scene(args: &BenchArgs, shape: Shape) -> Scene {
     Scene {
         tag: format!("{:x}", crate::clock::now().timestamp_micros()),
         shape,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tidemill_core::author::{Dag, DagBuilder, Dags, Out, TaskHandle as _};
 use tidemill_core::operator::{Operator, Outcome, TaskContext, TaskResult};
-use tidemill_core::spec::Cron;
+use tidemill_core::spec::{Cron, Schedule};
 
 /// More than any bench has.
 const SLOTS: u32 = 1_000_000;
@@ -25,6 +25,8 @@ pub(super) struct Scene {
 pub(super) enum Shape {
     /// One after the other.
     Chain { tasks: u32 },
+    /// The same, and it begins by itself.
+    Once { tasks: u32 },
     /// One, many, one.
     Fanout { width: u32 },
     /// Many that wait, and a chain beside them.
@@ -110,7 +112,8 @@ impl Scene {
     fn build(&self) -> Vec<Dag> {
         let name = self.dag();
         match self.shape {
-            Shape::Chain { tasks } => vec![self.chain(&name, tasks)],
+            Shape::Chain { tasks } => vec![self.chain(&name, tasks, false)],
+            Shape::Once { tasks } => vec![self.chain(&name, tasks, true)],
             Shape::Fanout { width } => vec![Dag::build(&name, |dag| {
                 let first = self.nothing(dag, "first");
                 let many: Vec<Out<()>> = (0..width)
@@ -128,7 +131,7 @@ impl Scene {
                     dag.add_each("wait", Wait { every_ms }, &list)
                         .at_most(SLOTS);
                 }),
-                self.chain(&self.chain_beside(), 40),
+                self.chain(&self.chain_beside(), 40, false),
             ],
             Shape::Scheduled { dags } => (0..dags)
                 .map(|nth| {
@@ -142,8 +145,12 @@ impl Scene {
         }
     }
 
-    fn chain(&self, name: &str, tasks: u32) -> Dag {
+    fn chain(&self, name: &str, tasks: u32, once: bool) -> Dag {
         Dag::build(name, |dag| {
+            if once {
+                dag.schedule(Schedule::Once);
+                dag.start("2025-01-01");
+            }
             dag.max_active_runs(SLOTS);
             let mut last: Option<Out<()>> = None;
             for nth in 0..tasks {

@@ -4,12 +4,12 @@
 //! Inputs go into the engine meanwhile, and become the next batch. That nothing is committed while something is read back
 //! is what makes sure that what was read is as new as the engine.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tidemill_core::protocol::{AttemptRef, Duty};
+use tidemill_core::protocol::{AttemptNo, AttemptRef, Duty};
 use tidemill_core::wire::{Order, ToWorker};
 use tidemill_store::record::Recovered;
 use tidemill_store::{Leader, Settled, Store, StoreError};
@@ -81,6 +81,8 @@ pub(super) struct Term {
     /// How often the engine's decisions were taken.
     taken: u64,
     batch: i64,
+    /// Orders that wait for their outputs, and whether they are to be stopped right after they are given.
+    fetching: HashMap<AttemptNo, bool>,
     fetched: (
         mpsc::UnboundedSender<Fetched>,
         mpsc::UnboundedReceiver<Fetched>,
@@ -108,6 +110,7 @@ impl Term {
             durable: Vec::new(),
             taken: 0,
             batch: 0,
+            fetching: HashMap::new(),
             fetched: mpsc::unbounded_channel(),
         }
     }
@@ -359,7 +362,10 @@ impl Term {
                     duty,
                 } => self.order(&worker, attempt, duty, (take, &mut mail)),
                 Effect::Stop { worker, attempt } => {
-                    if self.sessions.takes(&worker, take) {
+                    if let Some(stop) = self.fetching.get_mut(&attempt.attempt) {
+                        // The worker gets the order first: it has all that is needed to cancel what may be outside.
+                        *stop = true;
+                    } else if self.sessions.takes(&worker, take) {
                         mail.add(&worker, ToWorker::Stop(attempt));
                     }
                 }
@@ -411,12 +417,13 @@ impl Term {
 
     /// The same after a start of this scheduler, or for outputs that are long ago: they are read from the store.
     fn fetch(
-        &self,
+        &mut self,
         worker: Arc<str>,
         attempt: AttemptRef,
         duty: Duty,
         (take, taken): (u64, Vec<Taken>),
     ) {
+        self.fetching.entry(attempt.attempt).or_insert(false);
         let (store, to) = (self.store.clone(), self.fetched.0.clone());
         tokio::spawn(async move {
             let outputs = outputs::read(&store, &taken).await;
@@ -439,6 +446,7 @@ impl Term {
             duty,
             outputs,
         } = fetched;
+        let stop = self.fetching.remove(&attempt.attempt).unwrap_or(false);
         if !self.sessions.takes(&worker, take) {
             return;
         }
@@ -452,14 +460,18 @@ impl Term {
                     };
                     self.sessions.tell(&worker, ToWorker::Assign(order));
                 }
+                if stop {
+                    self.sessions.tell(&worker, ToWorker::Stop(attempt));
+                }
             }
             Err(error) => {
-                // It is not begun in time then, and given to somebody again.
                 error!("cannot read what {attempt:?} takes: {error}");
-                if error.is_retryable() && self.engine.assignment(attempt, duty).is_some() {
+                if error.is_retryable() {
                     let taken = self.engine.inputs(attempt.of);
                     self.fetch(worker, attempt, duty, (take, taken));
+                    self.fetching.insert(attempt.attempt, stop);
                 }
+                // Otherwise it is not begun in time, and given to somebody again.
             }
         }
     }
