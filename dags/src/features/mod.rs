@@ -1,5 +1,5 @@
 //! Examples: one short file a topic, one DAG a feature. None needs anything outside its process, and none runs for longer
-//! than a moment, so that each can be tried at once: `runs start example_retries`, or the button on its page.
+//! than a moment, so that each can be tried at once: `runs trigger example_retries`, or the button on its page.
 
 mod cleanup;
 mod failures;
@@ -12,6 +12,8 @@ mod remote;
 mod schedules;
 mod waiting;
 mod ways;
+
+use std::sync::Arc;
 
 use tidemill::prelude::*;
 
@@ -30,6 +32,7 @@ pub(crate) fn add_to(project: Dags) -> Dags {
         .family(limits::all)
         .family(places::all)
         .dag(loads::loads)
+        .service(Arc::new(remote::PrintShop::default()))
         .dag(remote::remote_job)
 }
 

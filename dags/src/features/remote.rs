@@ -2,7 +2,7 @@
 //! this process.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use tidemill::prelude::*;
@@ -19,13 +19,6 @@ impl PrintShop {
     }
 }
 
-/// The one that is there unless a test brings its own.
-static SHOP: LazyLock<Arc<PrintShop>> = LazyLock::new(Arc::default);
-
-fn shop(ctx: &TaskContext) -> Arc<PrintShop> {
-    ctx.service().unwrap_or_else(|_| Arc::clone(&SHOP))
-}
-
 /// Prints so many pages.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Print {
@@ -39,17 +32,22 @@ impl RemoteJob for Print {
     type Output = String;
 
     async fn look_for(&self, ctx: &TaskContext, key: &LaunchKey) -> TaskResult<Option<String>> {
-        let known = shop(ctx).jobs().contains_key(key.as_str());
+        let known = ctx
+            .service::<PrintShop>()?
+            .jobs()
+            .contains_key(key.as_str());
         Ok(known.then(|| key.to_string()))
     }
 
     async fn submit(&self, ctx: &TaskContext, key: &LaunchKey) -> TaskResult<String> {
-        shop(ctx).jobs().insert(key.to_string(), self.pages);
+        ctx.service::<PrintShop>()?
+            .jobs()
+            .insert(key.to_string(), self.pages);
         Ok(key.to_string())
     }
 
     async fn poll(&self, ctx: &TaskContext, job: &String) -> TaskResult<Poll<String>> {
-        let shop = shop(ctx);
+        let shop = ctx.service::<PrintShop>()?;
         let mut jobs = shop.jobs();
         let Some(left) = jobs.get_mut(job) else {
             return Ok(Poll::Failed(TaskError::lost("the print shop lost the job")));
@@ -65,7 +63,7 @@ impl RemoteJob for Print {
     }
 
     async fn cancel(&self, ctx: &TaskContext, job: &String) -> TaskResult<()> {
-        shop(ctx).jobs().remove(job);
+        ctx.service::<PrintShop>()?.jobs().remove(job);
         Ok(())
     }
 }
@@ -92,6 +90,8 @@ pub(super) fn remote_job() -> Dag {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use tidemill::testing::{DagRun, valid};
 
