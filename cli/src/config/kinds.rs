@@ -449,6 +449,37 @@ impl Readable for BTreeMap<String, String> {
     }
 }
 
+/// How many a second, by name.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Rates(pub(crate) BTreeMap<String, u32>);
+
+impl Readable for Rates {
+    const KIND: &'static str = "names and numbers";
+    const MANY: bool = true;
+
+    fn read(items: &[String], _: &Path) -> Result<Self, String> {
+        let rate = |item: &str| {
+            let (name, number) = item.split_once('=')?;
+            let number = number.parse().ok().filter(|number| *number > 0)?;
+            Some((name.to_owned(), number))
+        };
+        let rates = split(items).map(|item| {
+            rate(item).ok_or_else(|| {
+                format!("`{item}` is no rate; write `bigquery.load=50,dataproc.batch=10`")
+            })
+        });
+        rates.collect::<Result<_, _>>().map(Self)
+    }
+
+    fn shown(&self) -> String {
+        let rates = self
+            .0
+            .iter()
+            .map(|(name, number)| format!("{name}={number}"));
+        rates.collect::<Vec<_>>().join(",")
+    }
+}
+
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$of:meta])* $variant:ident = $word:literal,)+ }) => {
         $(#[$doc])*

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use crate::config::ConfigError;
 use crate::config::kinds::{
-    Bytes, Database, Isolation, KeyList, LogFormat, LogLevel, Name, Place, Readable, Secret, Server,
+    Bytes, Database, Isolation, KeyList, LogFormat, LogLevel, Name, Place, Rates, Readable, Secret,
+    Server,
 };
 use crate::config::load::Values;
 
@@ -152,6 +153,8 @@ settings! {
         queues: Vec<Name> = "default";
         /// Labels of this worker, for people.
         labels: BTreeMap<String, String> = "";
+        /// How many looks a second at what one operator waits for, such as `bigquery.load=50`; no limit for those not named.
+        looks_per_second: Rates = "";
         /// How long running attempts have to end when the process is told to stop.
         grace: Duration = "30s";
         /// What keeps functions apart from each other: nothing, or a process each.

@@ -120,7 +120,7 @@ pub(crate) fn worker_config(settings: &Settings, program: Option<Program>) -> Wo
             all: settings.isolation == Isolation::Process,
             memory_max: settings.memory_max.map(|bytes| bytes.0),
         },
-        looks_per_second: BTreeMap::new(),
+        looks_per_second: settings.looks_per_second.0.clone(),
         wall,
     }
 }
