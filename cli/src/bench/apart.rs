@@ -105,7 +105,7 @@ pub(super) fn startup(args: &BenchArgs) -> Result<Figures, Output> {
         ])?;
         own.block_on(until("the start", async || answers(address, "/ready")))?;
         took.push(began.elapsed());
-        own.block_on(sleep(SETTLE));
+        own.block_on(async { sleep(SETTLE).await });
         memory = memory_of(&process.0.id().to_string());
         drop(process);
         let _ = std::fs::remove_dir_all(&place);

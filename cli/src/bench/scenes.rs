@@ -211,7 +211,7 @@ pub(super) fn idle(args: &BenchArgs, dags: u32) -> Result<Figures, Output> {
         cpu_of("self") + workers.sum::<Duration>()
     };
     let before = used();
-    rig.own.block_on(sleep(IDLE));
+    rig.own.block_on(async { sleep(IDLE).await });
     let spent = used().saturating_sub(before);
     figures.cpu_percent = Some(spent.as_secs_f64() / IDLE.as_secs_f64() * 100.0);
     figures.rss_mb = Some(rig.memory());
