@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tidemill_core::protocol::{AttemptNo, NOT_MAPPED, RunNo};
-use tidemill_core::state::{RunState, TaskState};
+use tidemill_core::state::{RunState, RunType, TaskState};
 use tidemill_core::time::Timestamp;
 use tidemill_core::timetable::Due;
 use tidemill_core::version::Version;
@@ -21,6 +21,9 @@ use super::plan::Plan;
 use super::run::{At, Run};
 use super::slot::{Flags, Moment, Slot};
 use super::world::{BackfillFacts, Cleanup, Timer, Todo, World};
+
+/// A run that is made so long after its deadline makes up for the past: it is not late.
+const MADE_UP_FOR: Duration = Duration::from_secs(24 * 3600);
 
 /// How long what was read back for a command is kept at hand until the command comes again.
 const READ_BACK_KEPT: Duration = Duration::from_secs(60);
@@ -460,9 +463,15 @@ impl World {
     pub(super) fn watch_lateness(&mut self, run: &Run) {
         let definition = run.plan.definition();
         let since = run.touched.as_ref().map(|touch| touch.at);
-        let due_at = run.due_at;
+        let (due_at, created_at) = (run.due_at, run.created_at);
+        if run.kind == RunType::Backfill {
+            return;
+        }
         let until = |deadline| {
-            Some(due_at.after(deadline)).filter(|until| since.is_none_or(|since| *until > since))
+            let until = due_at.after(deadline);
+            // Nobody waits for what is made up for long after it was due.
+            let waited_for = created_at.since(until) < MADE_UP_FOR;
+            Some(until).filter(|until| waited_for && since.is_none_or(|since| *until > since))
         };
         if let Some(until) = definition.deadline.and_then(until) {
             // What was late before this engine was there is decided once more; the outbox knows its key.

@@ -421,6 +421,24 @@ fn a_worker_that_forgot_what_it_was_to_stop_is_not_asked_again() {
 }
 
 #[test]
+fn a_worker_that_never_got_what_it_is_to_stop_hands_that_on() {
+    let (mut kit, _, attempt, worker) = stopping();
+    kit.stops.clear();
+    let refused = Report::Refused {
+        why: "the worker does not hold it".into(),
+    };
+    assert_eq!(
+        kit.report_as(&worker, attempt, refused),
+        Verdict::Recorded
+    );
+    // Whoever gets it gets the handle and the key with it, and cancels what an earlier attempt may have launched.
+    assert_eq!(kit.given.len(), 1);
+    assert_eq!(kit.given[0].duty, Duty::Release);
+    kit.stop_all();
+    assert_eq!(kit.assigned(), ["t0"]);
+}
+
+#[test]
 fn an_order_to_stop_survives_a_restart_of_the_scheduler() {
     let (mut kit, run, attempt, worker) = stopping();
     kit.stops.clear();
