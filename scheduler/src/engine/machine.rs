@@ -293,7 +293,9 @@ impl Engine {
         }
         if matches!(report, Report::Refused { .. }) && self.stopped(attempt) {
             // It never got it. What an earlier attempt of the same launch may have left is for somebody who gets all of it.
-            self.with_run(no, |world, run| world.release_elsewhere(run, attempt.attempt));
+            self.with_run(no, |world, run| {
+                world.release_elsewhere(run, attempt.attempt)
+            });
             return answer(&mut self.world, Verdict::Recorded);
         }
         let open = self.world.config.defects.no_fence;

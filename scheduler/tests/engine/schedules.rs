@@ -139,6 +139,23 @@ fn what_is_not_done_in_time_is_told_once() {
 }
 
 #[test]
+fn what_is_made_up_for_long_after_it_was_due_is_not_late() {
+    let late = dag("d", [task("a")])
+        .every(Cron::daily(), "2024-12-20")
+        .active_runs(100)
+        .with(|dag| dag.deadline = Some(hours(1)))
+        .told(&[Moment::Deadline]);
+    let mut kit = Kit::of(late);
+    assert_eq!(kit.runs_of("d").len(), 12);
+    kit.advance(hours(2));
+    assert_eq!(
+        kit.alerts().len(),
+        2,
+        "the last run, and the one that was late by less than a day"
+    );
+}
+
+#[test]
 fn a_dag_is_paused_after_so_many_failures_in_a_row() {
     let careful = dag("d", [task("a")]).with(|dag| dag.pause_after_failures = Some(2));
     let mut kit = Kit::of(careful);

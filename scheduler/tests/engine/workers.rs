@@ -427,10 +427,7 @@ fn a_worker_that_never_got_what_it_is_to_stop_hands_that_on() {
     let refused = Report::Refused {
         why: "the worker does not hold it".into(),
     };
-    assert_eq!(
-        kit.report_as(&worker, attempt, refused),
-        Verdict::Recorded
-    );
+    assert_eq!(kit.report_as(&worker, attempt, refused), Verdict::Recorded);
     // Whoever gets it gets the handle and the key with it, and cancels what an earlier attempt may have launched.
     assert_eq!(kit.given.len(), 1);
     assert_eq!(kit.given[0].duty, Duty::Release);
