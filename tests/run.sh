@@ -53,5 +53,8 @@ RUSTDOCFLAGS="-D warnings" cargo doc --locked --quiet --no-deps --workspace --li
 step "Examples in the documentation"
 cargo test --locked --quiet --workspace --doc
 
+step "Simulator"
+cargo run --locked --quiet --release -p tidemill-scheduler --example simulate -- --seeds 300
+
 step "Tests"
 cargo test --locked --workspace --lib --bins --tests

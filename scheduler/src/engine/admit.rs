@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tidemill_core::operator::LaunchPoint;
-use tidemill_core::protocol::{AttemptNo, Duty, NOT_MAPPED};
+use tidemill_core::protocol::{AttemptNo, Duty, NOT_MAPPED, TaskNo};
 use tidemill_core::spec::TaskSpec;
 use tidemill_core::state::{RunType, TaskState};
 use tidemill_core::text::{Values, fill};
@@ -97,7 +97,8 @@ impl World {
             let no = plan.task(at.pos).no;
             let known = self.dag(run.dag).task_gates.get(&no).copied();
             let gate = known.unwrap_or_else(|| {
-                let gate = self.lanes.new_gate(Some(limit));
+                let limit = self.active_max(run.dag, no, limit);
+                let gate = self.lanes.new_gate(limit);
                 self.dags[run.dag as usize].task_gates.insert(no, gate);
                 gate
             });
@@ -112,6 +113,13 @@ impl World {
             gates.push(self.key_gate(run, at)?);
         }
         Ok(gates)
+    }
+
+    /// How many attempts of a task may be on over all runs: what the newest version says, if it has the task.
+    fn active_max(&self, dag: u32, task: TaskNo, otherwise: u32) -> Option<u32> {
+        let newest = self.dag(dag).newest.map(|at| &self.plans[at as usize]);
+        let spec = newest.and_then(|plan| Some(plan.spec(plan.position(task)?)));
+        spec.map_or(Some(otherwise), |spec| spec.concurrency.active_max)
     }
 
     fn key_gate(&mut self, run: &mut Run, at: At) -> Result<GateIx, String> {
@@ -183,6 +191,7 @@ impl World {
         slot.worker = Some(worker);
         slot.queued_at = Moment::from(now);
         slot.started_at = Moment::NONE;
+        run.lists.remove(&(run.plan.task(at.pos).no, at.index));
         self.enter(run, at, TaskState::Queued);
         self.hold(run, at, true);
         self.workers.take_slot(worker);

@@ -151,7 +151,7 @@ impl World {
         if let Some(output) = &output {
             let listed = !task.listed_by.is_empty();
             if listed {
-                run.lists.insert((at.pos, at.index), Arc::clone(output));
+                run.lists.insert((task.no, at.index), Arc::clone(output));
             }
             self.output(run, at, Arc::clone(output), listed);
         }

@@ -278,16 +278,17 @@ impl Engine {
             .backfills
             .get(&id)
             .map(|facts| Arc::clone(&facts.row.params));
+        let mut busy = false;
         if let Some(run) = self.runs.get_mut(&no) {
             run.kind = RunType::Backfill;
             run.backfill = Some(id);
-            if let Some(params) = params {
-                run.params = params;
-            }
+            busy = run.is_busy();
         }
         let clearing = Clearing {
             all: true,
-            plan: newest,
+            // What is still being stopped belongs to the version that it was begun with.
+            plan: newest.filter(|_| !busy),
+            params,
             by: super::world::ENGINE.into(),
             how: format!("run again by backfill {id}").into(),
             ..Clearing::default()

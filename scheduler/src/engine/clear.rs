@@ -14,7 +14,7 @@ use super::machine::Engine;
 use super::plan::{Many, Plan, Pos};
 use super::run::{At, Run};
 use super::slot::{Detail, Moment};
-use super::world::{Timer, World};
+use super::world::{Timer, Todo, World};
 
 /// What is run again, and as what.
 #[derive(Debug, Clone, Default)]
@@ -32,6 +32,27 @@ pub(super) struct Clearing {
 }
 
 impl Run {
+    /// Whether anything of it is on, or may be: then it keeps the version and the params that this was begun with.
+    pub(super) fn is_busy(&self) -> bool {
+        let mut instances = self.instances().into_iter();
+        self.stopping > 0
+            || instances.any(|at| {
+                let slot = self.slot(at);
+                slot.is_some_and(|slot| slot.is_live() || slot.has_left_something())
+            })
+    }
+
+    /// Its keys of concurrency are worked out anew: they follow from its version and its params.
+    fn forget_keys(&mut self) {
+        let blocks = self.blocks.values_mut();
+        let instances = blocks.flat_map(|block| &mut block.slots);
+        for slot in self.slots.iter_mut().chain(instances) {
+            if let Some(detail) = &mut slot.detail {
+                detail.key = None;
+            }
+        }
+    }
+
     /// The instances that are meant.
     pub(super) fn select(
         &self,
@@ -219,6 +240,10 @@ impl Engine {
         if let Some(params) = &clearing.params {
             run.params = Arc::clone(params);
         }
+        let anew = other.is_some() || clearing.params.is_some();
+        if anew {
+            run.forget_keys();
+        }
         if clearing.all {
             which = run
                 .instances()
@@ -236,12 +261,21 @@ impl Engine {
         run.edits += 1;
         run.touched = Some(touch);
         run.why = None;
-        let held = run.quarantine.take().is_some() || other.is_some();
+        let held = run.quarantine.take().is_some() || anew;
         world.dirty_run(run);
+        if other.is_some() && !run.has_ended() {
+            world.watch_lateness(run);
+            // It may begin where the old one had to wait.
+            world.todo.push_back(Todo::Begin(run.dag));
+        }
         if run.has_ended() {
             world.requeue(run);
         } else if run.state == RunState::Running {
-            run.ending = None;
+            if run.ending.take().is_some() {
+                // It had come to its end but for its teardowns: its time counts anew.
+                run.started_at = Some(world.now);
+                world.equip(run);
+            }
             if held {
                 world.wait_anew(run);
             }
@@ -356,12 +390,10 @@ impl World {
             item: detail.item.take(),
             note: detail.note.take(),
             touched: Some(touch.clone()),
-            key: detail.key,
             ..Detail::default()
         };
         self.no_timer(retry, Timer::Retry(no, at));
         self.no_timer(deadline, Timer::Attempt(no, at));
-        run.lists.remove(&(at.pos, at.index));
         self.dirty(run, at);
         self.enter(run, at, TaskState::None);
         Some(TaskChange {

@@ -10,7 +10,7 @@ use super::fast::FastMap;
 use super::plan::{Many, Plan, Pos};
 use super::rules::Counts;
 use super::run::{At, Block, Run};
-use super::slot::{Flags, Slot};
+use super::slot::{Flags, Moment, Slot};
 use super::world::World;
 
 /// An instance of a task that the run's version does not have.
@@ -96,13 +96,14 @@ impl Run {
             .zip(&plan.tasks)
             .filter(|(_, task)| task.torn_down_by.contains(&at.pos));
         let open = before.filter(|(pos, _)| {
-            if at.index >= 0 && plan.hand_in_hand(at.pos, *pos) {
-                return self
-                    .slot(At {
-                        pos: *pos,
-                        index: at.index,
-                    })
-                    .is_some_and(|slot| !slot.state.is_final());
+            if plan.hand_in_hand(at.pos, *pos) && self.is_summary(At::whole(*pos)) {
+                // For the task as a whole it is as it was when both were expanded.
+                let own = At {
+                    pos: *pos,
+                    index: at.index,
+                };
+                let own = self.slot(own).filter(|_| at.index >= 0);
+                return own.is_none_or(|slot| !slot.state.is_final());
             }
             let (ended, all) = self.ended_of(*pos);
             ended.done() < all
@@ -117,6 +118,8 @@ impl World {
     /// Nothing of the run may be on: an attempt of the old version would report to a task of the new.
     pub(super) fn change_version(&mut self, run: &mut Run, plan_ix: u32) {
         let new = Arc::clone(&self.plans[plan_ix as usize]);
+        // They ring for positions of the old version.
+        self.forget_lateness(run);
         let old = std::mem::replace(&mut run.plan, Arc::clone(&new));
         run.plan_ix = plan_ix;
         self.dirty_run(run);
@@ -149,8 +152,11 @@ impl World {
                 slot.came(now);
                 (slot, None)
             });
-            if slot.state == TaskState::Removed {
+            let waits = matches!(slot.state, TaskState::Scheduled | TaskState::UpForRetry);
+            if slot.state == TaskState::Removed || (waits && task.instant) {
+                // What no worker runs does not wait for one.
                 slot.state = TaskState::None;
+                slot.retry_at = Moment::NONE;
             }
             if let Some(mut block) = block {
                 if task.many == Many::No {
@@ -173,7 +179,6 @@ impl World {
             self.write_gone(run, (&old, no), Some(slot), block.unwrap_or_default());
         }
         run.gone.sort_by_key(|gone| (gone.task, gone.index));
-        run.lists.clear();
         run.count_all();
         for pos in 0..u32::try_from(run.slots.len()).unwrap_or(u32::MAX) {
             self.dirty(run, At::whole(pos));
@@ -191,9 +196,7 @@ impl World {
         whole: Option<Slot>,
         block: Block,
     ) {
-        let Some(pos) = old.position(no) else {
-            return;
-        };
+        let known = old.position(no);
         let instances = block
             .slots
             .into_iter()
@@ -202,7 +205,8 @@ impl World {
         for (index, mut slot) in whole.into_iter().map(|slot| (-1, slot)).chain(instances) {
             slot.state = TaskState::Removed;
             slot.came(self.now);
-            if !slot.flags.has(Flags::NEW) {
+            // What an earlier version had is on record already.
+            if let Some(pos) = known.filter(|_| !slot.flags.has(Flags::NEW)) {
                 self.changes
                     .tasks
                     .push(gone_row(run, (old, pos), index, &slot));

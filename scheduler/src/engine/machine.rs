@@ -135,7 +135,12 @@ impl Engine {
                 let cleanup = cleanup?;
                 (cleanup.number, cleanup.epoch, cleanup.handle.clone())
             }
-            _ if slot.attempt == attempt.attempt => {
+            // It was given up before its worker was told of it. The worker gets it as it was, under its own key, so that
+            // the order to stop that follows ends what is its own.
+            (_, Some(cleanup)) if cleanup.of == attempt => {
+                (cleanup.number, cleanup.epoch, cleanup.handle.clone())
+            }
+            _ if slot.is_live() && run.attempt(at) == Some(attempt) => {
                 (slot.number, slot.epoch, slot.handle().cloned())
             }
             _ => return None,
@@ -359,7 +364,12 @@ impl Engine {
     fn compare(&mut self, worker: WorkerIx, hello: &Hello) {
         let name = Arc::clone(&hello.worker);
         for (no, at) in self.world.workers.get(worker).held() {
-            let Some(run) = self.runs.get(&no) else {
+            // What became of one may have ended others: where the DAG fails fast.
+            let still = |run: &&Box<Run>| {
+                let slot = run.slot(at);
+                slot.is_some_and(|slot| slot.is_live() && slot.worker == Some(worker))
+            };
+            let Some(run) = self.runs.get(&no).filter(still) else {
                 continue;
             };
             let held = run
@@ -482,10 +492,11 @@ impl Engine {
         self.world.workers.get_mut(worker).holds.clear();
         for (no, at) in held {
             self.with_run(no, |world, run| {
-                if run
-                    .slot(at)
-                    .is_some_and(|slot| slot.state == TaskState::Deferred)
-                {
+                let Some(slot) = run.slot(at).filter(|slot| slot.is_live()) else {
+                    // It ended with another that was lost: the DAG fails fast.
+                    return;
+                };
+                if slot.state == TaskState::Deferred {
                     world.watch(run, at);
                 } else {
                     world.lost(run, at, why);

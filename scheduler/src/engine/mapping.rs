@@ -98,7 +98,9 @@ impl World {
                 for pos in &members {
                     self.make_instances(run, *pos, &items);
                 }
+                // Once all of them are there: those that go are counted by the others.
                 for pos in members {
+                    self.remove_beyond(run, pos);
                     self.look_at_all(run, pos);
                 }
             }
@@ -132,7 +134,9 @@ impl World {
             }
         }
         for (slot, item) in block.slots.iter_mut().zip(items) {
-            slot.detail_mut().item = Some(Arc::clone(item));
+            let detail = slot.detail_mut();
+            detail.item = Some(Arc::clone(item));
+            detail.key = None;
             slot.came(self.now);
         }
         let all = u32::try_from(block.slots.len()).unwrap_or(u32::MAX);
@@ -144,11 +148,15 @@ impl World {
         }
         self.enter(run, At::whole(pos), TaskState::Running);
         self.dirty(run, At::whole(pos));
-        for index in count..all {
-            let index = MapIndex::try_from(index).unwrap_or(MapIndex::MAX);
-            self.enter(run, At { pos, index }, TaskState::Removed);
-        }
         debug_assert!(plan.task(pos).many != Many::No);
+    }
+
+    /// Instances that an earlier list had are no longer there.
+    fn remove_beyond(&mut self, run: &mut Run, pos: Pos) {
+        let beyond = run.instances_of(pos).filter(|at| run.is_beyond(*at));
+        for at in beyond.collect::<Vec<_>>() {
+            self.enter(run, at, TaskState::Removed);
+        }
     }
 
     /// Those who wait for all instances of a task have more, or fewer, to wait for.
@@ -210,7 +218,7 @@ fn collected(run: &Run, task: &str) -> Result<Value, String> {
         .and_then(|pos| Pos::try_from(pos).ok())
         .ok_or_else(|| format!("there is no task `{task}`"))?;
     let read = |at: At| {
-        let text = run.lists.get(&(at.pos, at.index));
+        let text = run.lists.get(&(run.plan.task(at.pos).no, at.index));
         let text = text.ok_or_else(|| format!("`{task}` returned nothing"))?;
         serde_json::from_str::<Value>(text)
             .map_err(|error| format!("what `{task}` returned is no JSON: {error}"))

@@ -98,13 +98,10 @@ impl Engine {
         }
         for output in rows.outputs.iter().filter(|output| output.listed) {
             if let Some(run) = self.runs.get_mut(&output.of.run)
-                && let Some(at) = run.at(output.of)
-                && run.slot(at).is_some_and(|slot| {
-                    slot.state == TaskState::Success && slot.attempt == output.attempt
-                })
+                && run.last_attempt(output.of) == Some(output.attempt)
             {
-                run.lists
-                    .insert((at.pos, at.index), Arc::clone(&output.value));
+                let of = (output.of.task, output.of.map_index);
+                run.lists.insert(of, Arc::clone(&output.value));
             }
         }
     }
@@ -394,9 +391,7 @@ impl World {
             }
         }
         for detail in details {
-            if let Some(at) = run.at(detail.of) {
-                run.restore_detail(at, detail);
-            }
+            run.restore_detail(detail);
         }
         if let Some(pos) = found.iter().position(|found| !found) {
             let name = &run.plan.definition().tasks[pos].id;

@@ -4,7 +4,9 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use tidemill_core::id::TaskId;
-use tidemill_core::protocol::{AttemptRef, InstanceRef, MapIndex, NOT_MAPPED, RunNo};
+use tidemill_core::protocol::{
+    AttemptNo, AttemptRef, InstanceRef, MapIndex, NOT_MAPPED, RunNo, TaskNo,
+};
 use tidemill_core::state::{RunState, RunType, TaskState};
 use tidemill_core::time::Timestamp;
 use tidemill_store::record::{RunRow, TaskDetailRow, TaskRow, Touch};
@@ -78,8 +80,8 @@ pub(super) struct Run {
     pub(super) blocks: FastMap<Pos, Block>,
     /// How many instances have not ended.
     pub(super) open: u32,
-    /// Outputs that lists are made of.
-    pub(super) lists: FastMap<(Pos, MapIndex), Arc<str>>,
+    /// Outputs that lists are made of: what the last attempt of an instance returned, also while it is cleared.
+    pub(super) lists: FastMap<(TaskNo, MapIndex), Arc<str>>,
     /// Limits attempts within the run; none if there is no such limit.
     pub(super) gate: Option<GateIx>,
     /// The same for single tasks.
@@ -186,6 +188,16 @@ impl Run {
         self.slot(at).map(|_| at)
     }
 
+    /// The last attempt of an instance, of one as well whose task its version does not have.
+    pub(super) fn last_attempt(&self, of: InstanceRef) -> Option<AttemptNo> {
+        if let Some(at) = self.at(of) {
+            return self.slot(at).map(|slot| slot.attempt);
+        }
+        let mut gone = self.gone.iter();
+        let gone = gone.find(|gone| gone.task == of.task && gone.index == of.map_index)?;
+        Some(gone.slot.attempt)
+    }
+
     pub(super) fn attempt(&self, at: At) -> Option<AttemptRef> {
         let slot = self.slot(at)?;
         Some(AttemptRef {
@@ -283,8 +295,15 @@ impl Run {
         *slot = Slot::restored(row, worker);
     }
 
-    pub(super) fn restore_detail(&mut self, at: At, row: &TaskDetailRow) {
-        if let Some(slot) = self.slot_mut(at) {
+    pub(super) fn restore_detail(&mut self, row: &TaskDetailRow) {
+        let here = self.at(row.of);
+        let is = |gone: &&mut Gone| gone.task == row.of.task && gone.index == row.of.map_index;
+        let slot = match here {
+            Some(at) => self.slot_mut(at),
+            // Its task may be back with another version.
+            None => self.gone.iter_mut().find(is).map(|gone| &mut gone.slot),
+        };
+        if let Some(slot) = slot {
             slot.detail = Some(Box::new(Detail {
                 handle: row.handle.clone(),
                 why: row.why.clone(),

@@ -208,7 +208,7 @@ impl World {
         self.keep_for_a_while(run);
     }
 
-    fn forget_lateness(&mut self, run: &Run) {
+    pub(super) fn forget_lateness(&mut self, run: &Run) {
         let definition = run.plan.definition();
         if let Some(deadline) = definition.deadline {
             self.no_timer(Some(run.due_at.after(deadline)), Timer::RunLate(run.no));

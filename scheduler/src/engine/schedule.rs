@@ -1,12 +1,14 @@
 //! When runs are made and when they begin: timetables, assets, limits, earlier runs.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::Value;
 use tidemill_core::params;
 use tidemill_core::protocol::RunNo;
-use tidemill_core::spec::{Overlap, Schedule};
+use tidemill_core::spec::{Definition, Overlap, Schedule};
 use tidemill_core::state::{RunState, RunType, TaskState};
+use tidemill_core::time::Timestamp;
 use tidemill_core::timetable::Due;
 use tidemill_store::record::SkippedTickRow;
 
@@ -17,6 +19,10 @@ use super::plan::{Plan, Pos};
 use super::run::{At, Run};
 use super::runs::{NewRun, run_name};
 use super::world::{Timer, Todo, World};
+
+/// Runs of a DAG that runs continuously begin no closer to each other: one whose runs fail, or end, at once would make
+/// hundreds of them a second.
+const CONTINUOUS_EVERY_MIN: Duration = Duration::from_secs(5);
 
 /// What to do with a date that is due.
 enum Turn {
@@ -29,13 +35,15 @@ enum Turn {
 impl Engine {
     /// Makes the runs that a DAG's timetable asks for by now.
     pub(super) fn schedule(&mut self, dag: u32) {
+        self.world.no_dag_timer(dag);
         for _ in 0..self.world.config.catchup_batch {
             let Some((plan, due)) = self.world.next_due(dag) else {
                 return;
             };
             let now = self.world.now;
-            if due.run_after > now.date() {
-                return self.world.dag_timer(dag, due);
+            let due_at = self.world.soonest(dag, plan.definition(), due);
+            if due_at > now {
+                return self.world.dag_timer(dag, due_at);
             }
             match self.turn(dag, &plan) {
                 Turn::Full => return,
@@ -384,6 +392,16 @@ pub(super) fn default_params(plan: &Plan) -> Arc<str> {
 }
 
 impl World {
+    /// When a run that is due may be made: one of a DAG that runs continuously not right after the last.
+    fn soonest(&self, dag: u32, definition: &Definition, due: Due) -> Timestamp {
+        let due_at = Timestamp::from(due.run_after);
+        let last = self.dag(dag).last_due;
+        match last.filter(|_| definition.schedule == Schedule::Continuous) {
+            Some(last) => due_at.max(Timestamp::from(last.run_after).after(CONTINUOUS_EVERY_MIN)),
+            None => due_at,
+        }
+    }
+
     fn next_due(&self, dag: u32) -> Option<(Arc<Plan>, Due)> {
         let of = self.dag(dag);
         let plan = Arc::clone(&self.plans[of.newest.filter(|_| !of.paused)? as usize]);
@@ -397,11 +415,16 @@ impl World {
         on.then_some((plan, due))
     }
 
-    fn dag_timer(&mut self, dag: u32, due: Due) {
-        let at = due.run_after.into();
+    fn dag_timer(&mut self, dag: u32, at: Timestamp) {
         let old = self.dags[dag as usize].timer.replace(at);
         self.no_timer(old, Timer::Dag(dag));
         self.timer(at, Timer::Dag(dag));
+    }
+
+    /// What a DAG's timetable was to be looked at for may not be so any more.
+    fn no_dag_timer(&mut self, dag: u32) {
+        let old = self.dags[dag as usize].timer.take();
+        self.no_timer(old, Timer::Dag(dag));
     }
 
     fn may_begin(&self, run: &Run) -> bool {

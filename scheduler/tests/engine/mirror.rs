@@ -350,12 +350,7 @@ impl Mirror {
             if !rows.versions.contains(version) {
                 rows.versions.push(version.clone());
             }
-            let of = |task: u32, map_index: i32| InstanceRef {
-                run: run.id,
-                task: TaskNo(task),
-                map_index,
-            };
-            let all = of(0, i32::MIN)..=of(u32::MAX, i32::MAX);
+            let all = all_of(run.id);
             rows.tasks
                 .extend(self.tasks.range(all.clone()).map(|(_, row)| row.clone()));
             rows.task_details
@@ -373,13 +368,23 @@ impl Mirror {
     }
 
     pub(crate) fn instances(&self, run: RunNo) -> impl Iterator<Item = &TaskRow> {
-        self.tasks.values().filter(move |row| row.of.run == run)
+        self.tasks.range(all_of(run)).map(|(_, row)| row)
     }
 
     /// The instances in this state, over all runs.
     pub(crate) fn count(&self, state: TaskState) -> usize {
         self.tasks.values().filter(|row| row.state == state).count()
     }
+}
+
+/// The keys of all instances of a run.
+fn all_of(run: RunNo) -> std::ops::RangeInclusive<InstanceRef> {
+    let of = |task: u32, map_index: i32| InstanceRef {
+        run,
+        task: TaskNo(task),
+        map_index,
+    };
+    of(0, i32::MIN)..=of(u32::MAX, i32::MAX)
 }
 
 fn has_date(run: &RunRow) -> bool {

@@ -211,6 +211,9 @@ impl Engine {
             ));
         }
         if !asking.dry_run {
+            if self.world.lanes.pools[pool as usize].holds_deferred {
+                self.hold_deferred(pool, false);
+            }
             self.world.lanes.set_pool(pool, Some(0), false, false);
             self.world.dirty_pools.remove(&pool);
             self.world.changes.pools_gone.push(Arc::clone(name));

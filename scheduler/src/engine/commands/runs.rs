@@ -123,6 +123,12 @@ impl Engine {
             None => None,
             Some(given) => Some(given_params(&self.world.plans[plan as usize], given)?),
         };
+        let run = self.at_hand(select.run)?;
+        if params.as_ref().is_some_and(|params| *params != run.params) && run.is_busy() {
+            return Err(Refusal::invalid(
+                "attempts of the run are on, or may have left something: cancel it before it gets other params",
+            ));
+        }
         let runs = self.with_past_and_future(select.run, around)?;
         let mut changed = Changed::default();
         let mut writes = BTreeSet::new();
@@ -177,12 +183,7 @@ impl Engine {
                     })?
             }
         };
-        let busy = run.stopping > 0
-            || run.instances().iter().any(|at| {
-                run.slot(*at)
-                    .is_some_and(|slot| slot.is_live() || slot.has_left_something())
-            });
-        if plan != run.plan_ix && busy {
+        if plan != run.plan_ix && run.is_busy() {
             return Err(Refusal::invalid(
                 "attempts of the run are on, or may have left something: cancel it before it changes to another version",
             ));
