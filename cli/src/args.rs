@@ -4,12 +4,19 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
+use crate::backfills::BackfillCommand;
 use crate::bench::BenchCommand;
 use crate::config;
 use crate::db::DbCommand;
+use crate::deployed;
 use crate::doctor::DoctorArgs;
 use crate::output::{Color, Output};
+use crate::pools::PoolsCommand;
+use crate::runs::RunsCommand;
 use crate::serve::{SchedulerArgs, StandaloneArgs, WorkerArgs};
+use crate::tasks::TasksCommand;
+use crate::test_run;
+use crate::workers::{AssetsCommand, WorkersCommand};
 
 /// Workflows for data platforms: DAGs in Rust, checked in CI, run exactly once.
 #[derive(Debug, Parser)]
@@ -30,7 +37,7 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// List, show, draw, validate and compare DAGs.
+    /// List, show, draw, validate, compare, try out, deploy and pause DAGs.
     Dags {
         #[command(subcommand)]
         command: DagsCommand,
@@ -50,6 +57,36 @@ pub(crate) enum Command {
         after_help = "Example:\n  worker --server http://scheduler-0:8790 --server http://scheduler-1:8790 --token-file token"
     )]
     Worker(WorkerArgs),
+    /// Look at runs, make them, change them.
+    Runs {
+        #[command(subcommand)]
+        command: RunsCommand,
+    },
+    /// Look at the tasks of a run, and change them.
+    Tasks {
+        #[command(subcommand)]
+        command: TasksCommand,
+    },
+    /// Make runs for the past.
+    Backfill {
+        #[command(subcommand)]
+        command: BackfillCommand,
+    },
+    /// Look at pools, and set how much runs at once.
+    Pools {
+        #[command(subcommand)]
+        command: PoolsCommand,
+    },
+    /// Look at the workers.
+    Workers {
+        #[command(subcommand)]
+        command: WorkersCommand,
+    },
+    /// Say what changed outside.
+    Assets {
+        #[command(subcommand)]
+        command: AssetsCommand,
+    },
     /// Measure what Tidemill costs on this machine.
     #[command(
         after_help = "Examples:\n  bench chain --workers 2 --database postgres://localhost/tidemill\n  bench runs --runs 5000 --json"
@@ -117,6 +154,23 @@ pub(crate) enum DagsCommand {
         after_help = "Examples:\n  dags plan --against dags.snapshot.json\n  dags plan --against main.json --format markdown > comment.md"
     )]
     Plan(PlanArgs),
+    /// Run one DAG once in this process, with its progress, and nothing left behind: exit code 0 if the run succeeds.
+    #[command(after_help = test_run::HELP)]
+    Test(test_run::TestArgs),
+    /// Bring the DAGs of this binary to a running Tidemill: new runs take them.
+    #[command(
+        after_help = "Examples:\n  dags deploy --dry-run\n  dags deploy --server http://scheduler:8790"
+    )]
+    Deploy(deployed::DeployArgs),
+    /// A DAG makes no new runs, and none of its tasks starts.
+    #[command(after_help = "Example:\n  dags pause crm_daily")]
+    Pause(deployed::NamedArgs),
+    /// A paused DAG goes on.
+    #[command(after_help = "Example:\n  dags unpause crm_daily")]
+    Unpause(deployed::NamedArgs),
+    /// A DAG makes no new runs any more; its history stays.
+    #[command(after_help = "Example:\n  dags remove crm_daily --dry-run")]
+    Remove(deployed::NamedArgs),
 }
 
 #[derive(Debug, Args)]

@@ -32,23 +32,31 @@
 mod readme {}
 
 mod args;
+mod backfills;
 mod bench;
 mod clock;
 mod config;
 mod cron;
 mod dags;
 mod db;
+mod deployed;
 mod doctor;
 mod door;
 mod google_secrets;
 mod keys;
 mod output;
 mod plan;
+mod pools;
+mod remote;
 mod report;
+mod runs;
 mod scaffold;
 mod serve;
 mod table;
+mod tasks;
+mod test_run;
 pub mod testing;
+mod workers;
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
@@ -128,7 +136,18 @@ pub fn run_in(
             DagsCommand::Validate(args) => report::validate(dags, &args, style),
             DagsCommand::Snapshot(args) => plan::snapshot(dags, &args),
             DagsCommand::Plan(args) => plan::plan(dags, &args, style),
+            DagsCommand::Test(args) => test_run::run(&args, dags, environment),
+            DagsCommand::Deploy(args) => deployed::deploy(&args, dags, environment),
+            DagsCommand::Pause(args) => deployed::pause(&args, true, environment),
+            DagsCommand::Unpause(args) => deployed::pause(&args, false, environment),
+            DagsCommand::Remove(args) => deployed::remove(&args, environment),
         },
+        Command::Runs { command } => runs::run(&command, environment),
+        Command::Tasks { command } => tasks::run(&command, environment),
+        Command::Backfill { command } => backfills::run(&command, environment),
+        Command::Pools { command } => pools::run(&command, environment),
+        Command::Workers { command } => workers::run(&command, environment),
+        Command::Assets { command } => workers::assets(&command, environment),
         Command::Bench { command } => bench::run(&command, environment),
         Command::Standalone(args) => serve::standalone(&args, dags, environment),
         Command::Scheduler(args) => serve::scheduler(&args, environment),

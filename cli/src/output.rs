@@ -13,6 +13,8 @@ pub(crate) const USAGE: u8 = 2;
 
 /// The database, or the scheduler, does not answer.
 pub(crate) const UNREACHABLE: u8 = 3;
+/// Whether it was done is open.
+pub(crate) const OPEN: u8 = 4;
 
 /// What a command prints, and its exit code.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

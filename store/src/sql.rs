@@ -86,6 +86,8 @@ statements! {
         AUDITS_ALL = "history" / "audits_all",
         AUDITS_OF_DAG = "history" / "audits_of_dag",
         AUDITS_OF_RUN = "history" / "audits_of_run",
+        BACKFILLS_ALL = "history" / "backfills_all",
+        DATES_OF_BACKFILL = "history" / "dates_of_backfill",
         LOADS_ALL = "history" / "loads_all",
         LOADS_FAILED = "history" / "loads_failed",
         LOADS_INTO = "history" / "loads_into",

@@ -73,6 +73,16 @@ impl Environment {
         }
     }
 
+    /// Where a long command says how far it is.
+    pub(crate) const fn says(&self) -> Option<fn(&str)> {
+        self.say
+    }
+
+    /// Whether it is that of this process, started by a command line, and not one of a test.
+    pub(crate) const fn is_own(&self) -> bool {
+        self.say.is_some()
+    }
+
     /// The folder that relative names of files start from; empty for the one of the process.
     pub(crate) fn folder(&self) -> &Path {
         &self.folder

@@ -35,6 +35,8 @@ takes! {
     OfScheduler: Database, Scheduler, Secrets, Logs, Talk;
     /// A worker.
     OfWorker: Gateway, Worker, Talk;
+    /// A command for a running Tidemill: it reads the database, and sends what it asks for to whoever leads.
+    OfCommand: Database, Gateway;
     /// A command that may meet anything.
     Every: Database, Scheduler, Gateway, Worker, Secrets, Logs, Talk;
 }

@@ -16,8 +16,12 @@ use crate::config::Environment;
 /// The hidden command.
 pub(crate) const COMMAND: &str = "__attempt";
 
-/// What a worker starts for a task: this binary with these arguments. None if the system does not say where it is.
+/// What a worker starts for a task: this binary with these arguments. None where it is not this binary's command line that
+/// asks, because then the binary may be anything.
 pub(crate) fn program(command: &str, environment: &Environment) -> Option<Program> {
+    if !environment.is_own() {
+        return None;
+    }
     Some(Program {
         path: std::env::current_exe().ok()?,
         args: vec![command.into()],

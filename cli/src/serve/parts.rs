@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tidemill_core::author::Dags;
+use tidemill_core::author::{Dags, Resources};
+use tidemill_core::operator::Registry;
 use tidemill_core::spec::DagSpec;
 use tidemill_core::time::Timestamp;
 use tidemill_logs::LogKeeper;
@@ -46,6 +47,25 @@ pub(crate) struct Held {
     pub(crate) holds: Arc<Project>,
 }
 
+impl Held {
+    /// These DAGs of a project, with its code and services.
+    pub(crate) fn new(
+        specs: Vec<Arc<DagSpec>>,
+        (resources, registry): (&Resources, Registry),
+        services: Services,
+    ) -> Self {
+        let pools = resources.pools.clone();
+        let holds = Project::new(specs.iter().cloned(), registry, pools.clone(), services);
+        let queues = resources.queues.iter();
+        Self {
+            queues: queues.map(|queue| queue.as_str().into()).collect(),
+            specs,
+            pools,
+            holds: Arc::new(holds),
+        }
+    }
+}
+
 /// The DAGs of this binary. One with problems is left out, and they are said: the others run.
 pub(crate) fn project(dags: &Dags, environment: &Environment) -> Held {
     let project = dags.validate();
@@ -62,24 +82,8 @@ pub(crate) fn project(dags: &Dags, environment: &Environment) -> Held {
         .iter()
         .filter(|dag| !broken.contains(&dag.spec().id().as_str()));
     let specs: Vec<Arc<DagSpec>> = sound.map(|dag| Arc::new(dag.spec().clone())).collect();
-    let pools = project.resources.pools.clone();
-    let holds = Project::new(
-        specs.iter().cloned(),
-        project.registry,
-        pools.clone(),
-        Services::new(super::attempt::services(dags, environment)),
-    );
-    Held {
-        queues: project
-            .resources
-            .queues
-            .iter()
-            .map(|queue| queue.as_str().into())
-            .collect(),
-        specs,
-        pools,
-        holds: Arc::new(holds),
-    }
+    let services = Services::new(super::attempt::services(dags, environment));
+    Held::new(specs, (&project.resources, project.registry), services)
 }
 
 /// How the scheduler is set up.

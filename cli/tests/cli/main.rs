@@ -5,6 +5,7 @@ mod config;
 mod database;
 mod project;
 mod reports;
+mod running;
 mod scaffold;
 mod testing_kit;
 mod testing_kit_dag;

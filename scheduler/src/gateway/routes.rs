@@ -155,6 +155,8 @@ async fn command(
     body: Result<Json<CommandBody>, JsonRejection>,
 ) -> Reply<CommandReply> {
     let Json(body) = body.map_err(|error| Problem::new(error.status(), error.body_text()))?;
+    // Asked before, because later it is open whether anything was done.
+    gate.process().inbox().map_err(|_| not_leading(&gate))?;
     let asked = gate
         .process()
         .ask(&body.by, body.seen, body.dry_run, body.command);
@@ -163,7 +165,11 @@ async fn command(
             send it again";
         Problem::new(StatusCode::GATEWAY_TIMEOUT, detail)
     })?;
-    match answer.map_err(|_| not_leading(&gate))? {
+    let answer = answer.map_err(|_| {
+        let detail = "the scheduler ceased to lead; whether the command was carried out is open: look before you send it again";
+        Problem::new(StatusCode::GATEWAY_TIMEOUT, detail)
+    });
+    match answer? {
         Ok(changed) => Ok(Json(CommandReply { changed })),
         Err(refusal) => Err(Problem::refused(&refusal)),
     }

@@ -5,6 +5,7 @@ mod filter;
 mod grid;
 mod loads;
 mod logs;
+mod people;
 mod runs;
 
 pub use attempts::{AttemptCursor, TaskPast};

@@ -84,6 +84,7 @@ on_both! {
         runs_are_listed_page_after_page,
         the_grid_sums_up_mapped_tasks,
         the_logs_are_listed_page_after_page,
+        what_people_set_is_listed,
         things_are_found_by_their_names;
     plans:
         nothing_reads_a_whole_table;

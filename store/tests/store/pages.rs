@@ -4,7 +4,9 @@ use tidemill_core::protocol::{InstanceRef, RunNo, TaskNo};
 use tidemill_core::state::{RunState, RunType, TaskState};
 use tidemill_store::Store;
 use tidemill_store::history::{AttemptCursor, AuditOf, Cursor, LoadFilter, RunFilter};
-use tidemill_store::record::{AuditRow, Changes, LoadRow, RunRow, TaskRow};
+use tidemill_store::record::{
+    AuditRow, BackfillRow, BackfillState, Changes, DateState, LoadRow, RunRow, TaskRow,
+};
 
 use crate::place::Place;
 use crate::round_trip::{lead, put};
@@ -342,4 +344,40 @@ pub(crate) async fn the_logs_are_listed_page_after_page(place: &Place) {
         ticks.expect("it reads"),
         [skipped_row("crm", day(3)), skipped_row("crm", day(2))]
     );
+}
+
+pub(crate) async fn what_people_set_is_listed(place: &Place) {
+    let leader = lead(&place.store).await;
+    let mut all = history();
+    all.pools = vec![pool_row("small"), pool_row("large")];
+    all.backfills = vec![
+        backfill_row(1, "crm"),
+        BackfillRow {
+            state: BackfillState::Done,
+            ..backfill_row(2, "shop_eu")
+        },
+        backfill_row(3, "crm"),
+    ];
+    let left_out = DateState::LeftOut("it exists".into());
+    all.backfill_dates = (0..5).map(|n| date_row(2, n, left_out.clone())).collect();
+    put(&leader, 1, &all).await;
+    let store = &place.store;
+    let dags = store.dags().await.expect("it reads");
+    assert_eq!(dags, all.dags);
+    let pools = store.pools().await.expect("it reads");
+    assert_eq!(pools, [pool_row("large"), pool_row("small")]);
+    let ids = |dag: Option<&'static str>, before, rows| async move {
+        let dag = dag.map(dag_id);
+        let found = store.backfills(dag.as_ref(), before, rows).await;
+        let found = found.expect("it reads");
+        found.iter().map(|row| row.id).collect::<Vec<_>>()
+    };
+    assert_eq!(ids(None, i64::MAX, 2).await, [3, 2]);
+    assert_eq!(ids(None, 2, 9).await, [1]);
+    assert_eq!(ids(Some("crm"), i64::MAX, 9).await, [3, 1]);
+    let dates = store.backfill_dates(2, -1, 2).await.expect("it reads");
+    assert_eq!(dates, all.backfill_dates[..2]);
+    let dates = store.backfill_dates(2, 1, 9).await.expect("it reads");
+    assert_eq!(dates, all.backfill_dates[2..]);
+    assert_eq!(store.backfill_dates(1, -1, 9).await.expect("it reads"), []);
 }

@@ -1,0 +1,82 @@
+//! A running Tidemill, as commands meet it: they read its database themselves, and send what they ask for to the
+//! scheduler that leads, which alone changes anything.
+
+mod ask;
+mod change;
+mod find;
+mod follow;
+mod given;
+mod http;
+
+use std::time::Duration;
+
+use tidemill_store::{Schema, Store, StoreError};
+use tokio::runtime::Runtime;
+
+use crate::config::flags::OfCommand;
+use crate::config::{Environment, Flags, Loaded};
+use crate::door;
+use crate::output::{Output, UNREACHABLE};
+
+pub(crate) use ask::Asking;
+pub(crate) use change::{ChangeArgs, Changes};
+pub(crate) use find::{RunFull, TaskName, at, shown, span_of, unknown};
+pub(crate) use follow::{Feed, code_of, has_ended};
+pub(crate) use given::{ParamArgs, Span, When};
+
+/// A running Tidemill.
+pub(crate) struct Remote {
+    pub(crate) store: Store,
+    loaded: Loaded,
+    runtime: Runtime,
+    user: String,
+    environment: Environment,
+}
+
+impl Remote {
+    /// Opens its database. It is not made, and its schema is left alone.
+    ///
+    /// # Errors
+    /// What a command prints that cannot go on.
+    pub(crate) fn open(
+        flags: &Flags<OfCommand>,
+        environment: &Environment,
+    ) -> Result<Self, Output> {
+        let loaded = flags.load(environment)?;
+        let runtime = crate::serve::runtime("tidemill")?;
+        let database = &loaded.settings.database;
+        if let Some(file) = database.file().filter(|file| !file.exists()) {
+            let message = format_args!(
+                "there is no database at {} ({}), so no scheduler is running on it; start one with `standalone`",
+                file.display(),
+                loaded.origin("database"),
+            );
+            return Err(Output::failed(message, UNREACHABLE));
+        }
+        let store = runtime.block_on(door::open(&loaded, Schema::Require))?;
+        let user = ["USER", "LOGNAME"]
+            .iter()
+            .find_map(|name| environment.variable(name));
+        Ok(Self {
+            store,
+            loaded,
+            runtime,
+            environment: environment.clone(),
+            user: user.unwrap_or("command line").to_owned(),
+        })
+    }
+
+    /// Reads from the database.
+    pub(crate) fn read<T>(
+        &self,
+        reading: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, Output> {
+        let read = self.runtime.block_on(reading);
+        read.map_err(|error| door::failed(&error))
+    }
+
+    /// Waits.
+    pub(crate) fn rest(&self, span: Duration) {
+        self.runtime.block_on(tokio::time::sleep(span));
+    }
+}
