@@ -7,6 +7,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use crate::backfills::BackfillCommand;
 use crate::bench::BenchCommand;
 use crate::config;
+use crate::connections::ConnectionsCommand;
 use crate::db::DbCommand;
 use crate::deployed;
 use crate::doctor::DoctorArgs;
@@ -16,6 +17,7 @@ use crate::runs::RunsCommand;
 use crate::serve::{SchedulerArgs, StandaloneArgs, WorkerArgs};
 use crate::tasks::TasksCommand;
 use crate::test_run;
+use crate::variables::{KeysCommand, VariablesCommand};
 use crate::workers::{AssetsCommand, WorkersCommand};
 
 /// Workflows for data platforms: DAGs in Rust, checked in CI, run exactly once.
@@ -104,6 +106,21 @@ pub(crate) enum Command {
     Config {
         #[command(subcommand)]
         command: ConfigCommand,
+    },
+    /// Make, look at, change and remove connections to other systems.
+    Connections {
+        #[command(subcommand)]
+        command: ConnectionsCommand,
+    },
+    /// Make, look at, change and remove variables.
+    Variables {
+        #[command(subcommand)]
+        command: VariablesCommand,
+    },
+    /// Change the keys that connections and variables are sealed with.
+    Keys {
+        #[command(subcommand)]
+        command: KeysCommand,
     },
     /// Make, look at, check and clean the database.
     Db {

@@ -36,6 +36,7 @@ mod backfills;
 mod bench;
 mod clock;
 mod config;
+mod connections;
 mod cron;
 mod dags;
 mod db;
@@ -56,6 +57,7 @@ mod table;
 mod tasks;
 mod test_run;
 pub mod testing;
+mod variables;
 mod workers;
 
 use std::ffi::{OsStr, OsString};
@@ -158,6 +160,9 @@ pub fn run_in(
             ConfigCommand::Guide => Output::data(config::guide()),
             ConfigCommand::NewKey => keys::print_new(),
         },
+        Command::Connections { command } => connections::run(&command, environment),
+        Command::Variables { command } => variables::run(&command, environment),
+        Command::Keys { command } => variables::run_keys(&command, environment),
         Command::Db { command } => db::run(&command, environment),
         Command::Doctor(args) => doctor::run(&args, environment, style),
         Command::New(args) => scaffold::new(&args),

@@ -29,14 +29,14 @@ macro_rules! takes {
 takes! {
     /// A command that opens the database.
     OfDatabase: Database;
+    /// A command for a running Tidemill: it reads the database, and sends what it asks for to whoever leads.
+    OfCommand: Database, Gateway;
     /// Scheduler and worker in one process.
     OfStandalone: Database, Scheduler, Worker, Secrets, Logs, Talk;
     /// A scheduler.
     OfScheduler: Database, Scheduler, Secrets, Logs, Talk;
     /// A worker.
     OfWorker: Gateway, Worker, Talk;
-    /// A command for a running Tidemill: it reads the database, and sends what it asks for to whoever leads.
-    OfCommand: Database, Gateway;
     /// A command that may meet anything.
     Every: Database, Scheduler, Gateway, Worker, Secrets, Logs, Talk;
 }

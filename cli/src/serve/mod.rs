@@ -10,8 +10,9 @@ pub(crate) mod token;
 use std::sync::Arc;
 
 use clap::Args;
+use ring::rand::SystemRandom;
 use tidemill_core::author::Dags;
-use tidemill_scheduler::gateway::Gate;
+use tidemill_scheduler::gateway::{Gate, Vault};
 use tidemill_scheduler::lead::{Bring, Process, ToLead};
 use tidemill_store::Schema;
 use tidemill_worker::{Connect, Ended, Remote, Worker};
@@ -222,10 +223,12 @@ pub(crate) async fn serve(loaded: &Loaded, environment: &Environment) -> Result<
     let token = token::find_or_make(loaded).map_err(|error| Output::failed(error, USAGE))?;
     let logs = parts::logs(loaded)?;
     let (stop, stops) = watch::channel(false);
-    let gives = parts::gives(loaded, &store, environment)?;
+    let keys = parts::keys(loaded)?;
+    let gives = parts::gives(loaded, &store, &keys, environment)?;
+    let vault = Vault::new(store.clone(), keys, Arc::new(SystemRandom::new()));
     let (process, running) =
         Process::start(store, scheduler_settings(settings, address), stops.clone());
-    let gate = Gate::new(process.clone(), &token, gives, logs);
+    let gate = Gate::new(process.clone(), &token, gives, logs, vault);
     let router = tidemill_scheduler::gateway::router(gate.clone());
     let limits = tidemill_scheduler::gateway::Limits::default();
     tokio::spawn(tidemill_scheduler::gateway::serve(

@@ -172,23 +172,28 @@ pub(crate) fn logs(loaded: &Loaded) -> Result<LogKeeper, Output> {
     Ok(keeper)
 }
 
+/// The keys that connections and variables are sealed with; none if nobody gave any.
+pub(crate) fn keys(loaded: &Loaded) -> Result<Arc<KeyRing>, Output> {
+    match keys::find(loaded) {
+        Ok(keys) => Ok(Arc::new(keys.ring)),
+        Err(error @ KeysError::Missing(_)) => {
+            warn!("nothing that is sealed in the database can be read: {error}");
+            Ok(Arc::new(KeyRing::empty()))
+        }
+        Err(error) => Err(Output::failed(error, USAGE)),
+    }
+}
+
 /// What gives tasks their connections and variables: this environment, the store, Secret Manager if it is set.
 pub(crate) fn gives(
     loaded: &Loaded,
     store: &Store,
+    keys: &Arc<KeyRing>,
     environment: &Environment,
 ) -> Result<Arc<dyn Gives>, Output> {
-    let ring = match keys::find(loaded) {
-        Ok(keys) => keys.ring,
-        Err(error @ KeysError::Missing(_)) => {
-            warn!("nothing that is sealed in the database can be read: {error}");
-            KeyRing::empty()
-        }
-        Err(error) => return Err(Output::failed(error, USAGE)),
-    };
     let variables = environment.beginning("TIDEMILL_");
     let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let mut secrets = Secrets::new(variables.collect(), store.clone(), Arc::new(ring));
+    let mut secrets = Secrets::new(variables.collect(), store.clone(), Arc::clone(keys));
     if loaded.settings.secrets_project.is_some() {
         let client = client().map_err(|error| Output::failed(error, INVALID))?;
         if let Some(source) = GoogleSecrets::of(&loaded.settings, &client) {

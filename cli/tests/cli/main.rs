@@ -2,6 +2,7 @@
 
 mod commands;
 mod config;
+mod connections;
 mod database;
 mod project;
 mod reports;

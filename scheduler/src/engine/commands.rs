@@ -84,6 +84,7 @@ impl Engine {
             Command::RemoveConnection { name } => self.remove_connection(name, asking),
             Command::SetVariable(set) => self.set_variable(set, asking),
             Command::RemoveVariable { name } => self.remove_variable(name, asking),
+            Command::RevealVariable { name } => self.reveal_variable(name, asking),
             Command::Reseal {
                 connections,
                 variables,
@@ -306,6 +307,7 @@ fn subject(command: &Command) -> (&'static str, Option<&DagId>, Option<RunNo>, S
         Command::RemoveConnection { name } => ("connection.remove", None, None, name.to_string()),
         Command::SetVariable(set) => ("variable.set", None, None, set.name.to_string()),
         Command::RemoveVariable { name } => ("variable.remove", None, None, name.to_string()),
+        Command::RevealVariable { name } => ("variable.reveal", None, None, name.to_string()),
         Command::Reseal { .. } => ("secrets.reseal", None, None, String::new()),
         Command::Reprioritise { run, .. } => {
             ("run.reprioritise", None, Some(*run), run.to_string())

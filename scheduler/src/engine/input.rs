@@ -218,6 +218,12 @@ pub enum Command {
         /// Its name.
         name: Arc<str>,
     },
+    /// A variable's value is about to be shown to a person. Nothing changes, but the audit log says so.
+    #[serde(skip)]
+    RevealVariable {
+        /// Its name.
+        name: Arc<str>,
+    },
     /// Connections and variables are written as they are, sealed under another key. A row that was changed since it was
     /// read is left out.
     #[serde(skip)]

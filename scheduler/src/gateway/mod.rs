@@ -1,6 +1,7 @@
 //! The door to the leader: workers by WebSocket, commands and looks by HTTP. It checks who speaks and how much, and decides
 //! nothing.
 
+mod connections;
 mod link;
 mod logs;
 mod problem;
@@ -8,6 +9,8 @@ mod routes;
 mod serve;
 mod session;
 mod socket;
+mod variables;
+mod vault;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,12 +23,15 @@ use tidemill_logs::LogKeeper;
 
 use crate::lead::{Process, SessionId};
 
+pub use connections::{ConnectionBody, ConnectionView, ResealBody, ResealReply};
 pub use link::{Link, local};
 pub use logs::LogsQuery;
 pub use problem::Problem;
 pub use routes::{CommandBody, CommandReply, WhyQuery, router};
 pub use serve::{Limits, serve};
 pub use session::attend;
+pub use variables::{RevealBody, RevealReply, VariableBody, VariableView};
+pub use vault::{RemoveQuery, TouchView, Vault};
 
 /// Gives tasks the connections and variables that they ask for.
 pub trait Gives: Send + Sync + 'static {
@@ -44,6 +50,7 @@ struct Shared {
     token: [u8; 32],
     gives: Arc<dyn Gives>,
     logs: LogKeeper,
+    vault: Vault,
     sessions: AtomicU64,
 }
 
@@ -56,13 +63,20 @@ impl std::fmt::Debug for Gate {
 impl Gate {
     /// A gate before a scheduler. Whoever comes by network has to know the token.
     #[must_use]
-    pub fn new(process: Process, token: &str, gives: Arc<dyn Gives>, logs: LogKeeper) -> Self {
+    pub fn new(
+        process: Process,
+        token: &str,
+        gives: Arc<dyn Gives>,
+        logs: LogKeeper,
+        vault: Vault,
+    ) -> Self {
         Self {
             shared: Arc::new(Shared {
                 process,
                 token: digest(token),
                 gives,
                 logs,
+                vault,
                 sessions: AtomicU64::new(0),
             }),
         }
@@ -82,6 +96,10 @@ impl Gate {
     #[must_use]
     pub fn logs(&self) -> &LogKeeper {
         &self.shared.logs
+    }
+
+    fn vault(&self) -> &Vault {
+        &self.shared.vault
     }
 
     fn next_session(&self) -> SessionId {

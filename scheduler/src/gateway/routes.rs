@@ -21,7 +21,7 @@ use tokio::time::timeout;
 use super::socket::carry;
 use super::{Gate, Problem};
 use crate::engine::{Changed, Command, Fleet, Held, Why};
-use crate::lead::{Bring, Standing, ToLead};
+use crate::lead::{Answer, Bring, Standing, ToLead};
 
 /// How long a body may be, but for those that bring DAGs.
 const BODY_BYTES_MAX: usize = 2 << 20;
@@ -91,6 +91,8 @@ pub fn router(gate: Gate) -> Router {
         .route("/api/v1/logs", get(super::logs::page))
         .route("/api/v1/logs/search", get(super::logs::search))
         .route("/api/v1/logs/download", get(super::logs::download))
+        .merge(super::connections::routes())
+        .merge(super::variables::routes())
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .merge(
             Router::new()
@@ -144,9 +146,9 @@ async fn worker(State(gate): State<Gate>, upgrade: WebSocketUpgrade) -> Response
         .on_upgrade(move |socket| carry(gate, socket))
 }
 
-type Reply<T> = Result<Json<T>, Problem>;
+pub(super) type Reply<T> = Result<Json<T>, Problem>;
 
-fn not_leading(gate: &Gate) -> Problem {
+pub(super) fn not_leading(gate: &Gate) -> Problem {
     Problem::not_leading(&gate.process().standing())
 }
 
@@ -155,24 +157,44 @@ async fn command(
     body: Result<Json<CommandBody>, JsonRejection>,
 ) -> Reply<CommandReply> {
     let Json(body) = body.map_err(|error| Problem::new(error.status(), error.body_text()))?;
+    let asking = Asking {
+        by: &body.by,
+        seen: body.seen,
+        dry_run: body.dry_run,
+    };
+    match carry_out(&gate, asking, body.command).await? {
+        Ok(changed) => Ok(Json(CommandReply { changed })),
+        Err(refusal) => Err(Problem::refused(&refusal)),
+    }
+}
+
+/// Who asks, what they saw, and whether they mean it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asking<'a> {
+    pub(super) by: &'a str,
+    pub(super) seen: Option<u32>,
+    pub(super) dry_run: bool,
+}
+
+/// Has a command carried out, and waits until what it changed is durable.
+pub(super) async fn carry_out(
+    gate: &Gate,
+    asking: Asking<'_>,
+    command: Command,
+) -> Result<Answer, Problem> {
     // Asked before, because later it is open whether anything was done.
-    gate.process().inbox().map_err(|_| not_leading(&gate))?;
-    let asked = gate
-        .process()
-        .ask(&body.by, body.seen, body.dry_run, body.command);
+    gate.process().inbox().map_err(|_| not_leading(gate))?;
+    let Asking { by, seen, dry_run } = asking;
+    let asked = gate.process().ask(by, seen, dry_run, command);
     let answer = timeout(ANSWER_WITHIN, asked).await.map_err(|_| {
         let detail = "the scheduler did not answer in time; whether the command was carried out is open: look before you \
             send it again";
         Problem::new(StatusCode::GATEWAY_TIMEOUT, detail)
     })?;
-    let answer = answer.map_err(|_| {
+    answer.map_err(|_| {
         let detail = "the scheduler ceased to lead; whether the command was carried out is open: look before you send it again";
         Problem::new(StatusCode::GATEWAY_TIMEOUT, detail)
-    });
-    match answer? {
-        Ok(changed) => Ok(Json(CommandReply { changed })),
-        Err(refusal) => Err(Problem::refused(&refusal)),
-    }
+    })
 }
 
 async fn why(

@@ -37,7 +37,8 @@ impl Heads {
         stale(head.map_or(0, |head| head.edits), touched, asking.seen)
     }
 
-    fn check_remove(
+    /// Refuses what is not there, and what was written against an older state.
+    fn check_there(
         &self,
         what: &'static str,
         name: &str,
@@ -89,7 +90,7 @@ impl Engine {
 
     pub(super) fn remove_connection(&mut self, name: &Arc<str>, asking: Asking<'_>) -> Answer {
         let heads = &mut self.world.connections;
-        heads.check_remove("connection", name, asking)?;
+        heads.check_there("connection", name, asking)?;
         if !asking.dry_run {
             heads.0.remove(name);
             let changes = &mut self.world.changes;
@@ -117,13 +118,19 @@ impl Engine {
 
     pub(super) fn remove_variable(&mut self, name: &Arc<str>, asking: Asking<'_>) -> Answer {
         let heads = &mut self.world.variables;
-        heads.check_remove("variable", name, asking)?;
+        heads.check_there("variable", name, asking)?;
         if !asking.dry_run {
             heads.0.remove(name);
             let changes = &mut self.world.changes;
             changes.variables.retain(|row| row.name != *name);
             changes.variables_gone.push(Arc::clone(name));
         }
+        Ok(Changed::default())
+    }
+
+    /// Changes nothing. What is asked for stands in the audit log before the value is shown.
+    pub(super) fn reveal_variable(&self, name: &Arc<str>, asking: Asking<'_>) -> Answer {
+        self.world.variables.check_there("variable", name, asking)?;
         Ok(Changed::default())
     }
 
