@@ -88,6 +88,7 @@ pub fn router(gate: Gate) -> Router {
         .route("/api/v1/commands", post(command))
         .route("/api/v1/why", get(why))
         .route("/api/v1/fleet", get(fleet))
+        .route("/api/v1/queues/{queue}", get(super::queue::load))
         .route("/api/v1/logs", get(super::logs::page))
         .route("/api/v1/logs/search", get(super::logs::search))
         .route("/api/v1/logs/download", get(super::logs::download))
