@@ -5,6 +5,8 @@
 
 pub mod author;
 pub mod check;
+#[doc(hidden)]
+pub mod crash;
 pub mod diff;
 pub mod graph;
 pub mod id;

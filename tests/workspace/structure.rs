@@ -40,7 +40,15 @@ const MAY_USE: [(&str, &[&str]); 12] = [
         ],
     ),
     ("ecommerce-dags", &["tidemill"]),
-    ("tidemill-tests", &["ecommerce-dags"]),
+    (
+        "tidemill-tests",
+        &[
+            "ecommerce-dags",
+            "tidemill",
+            "tidemill-core",
+            "tidemill-store",
+        ],
+    ),
 ];
 
 /// Crates that do IO, keep time or roll dice: the core must work without them.

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
+use tidemill_core::crash;
 use tidemill_core::operator::BoxFuture;
 use tidemill_core::wire::{FromWorker, MESSAGE_BYTES_MAX, ToWorker};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -202,6 +203,10 @@ fn carry(socket: Socket) -> Wire {
             let sent = timeout(SEND_WITHIN, sink.send(Message::Text(text.into()))).await;
             if !matches!(sent, Ok(Ok(()))) {
                 return;
+            }
+            let reports = |message: &FromWorker| matches!(message, FromWorker::Reports(_));
+            if messages.iter().any(reports) {
+                crash::here("worker_report_said");
             }
         }
         let _ = sink.close().await;

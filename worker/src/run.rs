@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use serde_json::Value;
+use tidemill_core::crash;
 use tidemill_core::operator::{
     AnyTask, Host as _, Level, Outcome, TaskContext, TaskError, TaskResult,
 };
@@ -105,7 +106,10 @@ impl Run {
             }
         };
         match outcome {
-            Some(outcome) if !self.stopping.is_told() => self.came(came(outcome)),
+            Some(outcome) if !self.stopping.is_told() => {
+                crash::here("worker_effect_done");
+                self.came(came(outcome));
+            }
             Some(outcome) => self.let_go(&*task, &ctx, left(outcome).or(handle)).await,
             None => {
                 let ended = if blocking {

@@ -133,6 +133,8 @@ settings! {
         listen: SocketAddr = "127.0.0.1:8790";
         /// How long a worker may be silent before its attempts count as lost.
         lease: Duration = "30s";
+        /// How long the lead lasts if whoever has it falls silent: then another scheduler takes over.
+        lead_lease: Duration = "10s";
         /// How many slots the pool `default` begins with.
         default_pool_slots: NonZeroU32 = "128";
     }

@@ -77,6 +77,7 @@ impl Remote {
 
     /// Waits.
     pub(crate) fn rest(&self, span: Duration) {
-        self.runtime.block_on(tokio::time::sleep(span));
+        self.runtime
+            .block_on(async { tokio::time::sleep(span).await });
     }
 }

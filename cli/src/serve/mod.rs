@@ -35,18 +35,48 @@ pub(crate) use signals::stop_on_signals;
 pub(crate) struct StandaloneArgs {
     #[command(flatten)]
     settings: Flags<OfStandalone>,
+    #[command(flatten)]
+    crash: CrashArgs,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct SchedulerArgs {
     #[command(flatten)]
     settings: Flags<OfScheduler>,
+    #[command(flatten)]
+    crash: CrashArgs,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct WorkerArgs {
     #[command(flatten)]
     settings: Flags<OfWorker>,
+    #[command(flatten)]
+    crash: CrashArgs,
+}
+
+/// For tests only: where to die.
+#[derive(Debug, Args)]
+struct CrashArgs {
+    #[cfg(feature = "crash-points")]
+    #[arg(long, hide = true, value_name = "PLACE:NTH")]
+    crash_at: Option<String>,
+}
+
+impl CrashArgs {
+    #[cfg(feature = "crash-points")]
+    fn arm(&self) -> Result<(), Output> {
+        let Some(text) = &self.crash_at else {
+            return Ok(());
+        };
+        let armed = tidemill_core::crash::arm(text, || std::process::abort());
+        armed.map_err(|error| Output::failed(error, USAGE))
+    }
+
+    #[cfg(not(feature = "crash-points"))]
+    const fn arm(&self) -> Result<(), Output> {
+        Ok(())
+    }
 }
 
 /// Scheduler and worker in one process.
@@ -56,6 +86,7 @@ pub(crate) fn standalone(args: &StandaloneArgs, dags: &Dags, environment: &Envir
         Err(output) => return output,
     };
     run(&loaded, |own, stop| {
+        args.crash.arm()?;
         let made = keys::make(&loaded).map_err(|error| Output::failed(error, USAGE))?;
         if let Some(made) = made {
             warn!("{made}");
@@ -99,6 +130,7 @@ pub(crate) fn scheduler(args: &SchedulerArgs, environment: &Environment) -> Outp
         Err(output) => return output,
     };
     run(&loaded, |own, stop| {
+        args.crash.arm()?;
         own.block_on(async {
             let mut process = serve(&loaded, environment).await?;
             info!("listening: http://{}", process.address);
@@ -119,6 +151,7 @@ pub(crate) fn worker(args: &WorkerArgs, dags: &Dags, environment: &Environment) 
         Err(output) => return output,
     };
     run(&loaded, |own, stop| {
+        args.crash.arm()?;
         let project = project(dags, environment);
         let token = token::find(&loaded).map_err(|error| Output::failed(error, USAGE))?;
         let remote = Remote::new(&servers(&loaded.settings), token);

@@ -90,7 +90,7 @@ pub(crate) fn project(dags: &Dags, environment: &Environment) -> Held {
 pub(crate) fn scheduler_settings(settings: &Settings, address: SocketAddr) -> SchedulerSettings {
     SchedulerSettings {
         holder: format!("http://{address}"),
-        lead_lease: SchedulerSettings::LEAD_LEASE,
+        lead_lease: settings.lead_lease,
         commit_within: SchedulerSettings::COMMIT_WITHIN,
         engine: engine::Config {
             deployment: settings.deployment.as_str().into(),

@@ -156,7 +156,7 @@ impl Rig {
     }
 
     pub(super) fn rest(&self, span: Duration) {
-        self.own.block_on(tokio::time::sleep(span));
+        self.own.block_on(async { tokio::time::sleep(span).await });
     }
 
     /// Ends everything and removes the folder.

@@ -365,11 +365,11 @@ impl Engine {
         let name = Arc::clone(&hello.worker);
         for (no, at) in self.world.workers.get(worker).held() {
             // What became of one may have ended others: where the DAG fails fast.
-            let still = |run: &&Box<Run>| {
+            let still = |run: &Run| {
                 let slot = run.slot(at);
                 slot.is_some_and(|slot| slot.is_live() && slot.worker == Some(worker))
             };
-            let Some(run) = self.runs.get(&no).filter(still) else {
+            let Some(run) = self.runs.get(&no).filter(|run| still(run)) else {
                 continue;
             };
             let held = run

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tidemill_core::crash;
 use tidemill_core::time::Timestamp;
 use tidemill_store::{Lead, Leader, Store, StoreError};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
@@ -212,7 +213,10 @@ impl Scheduler {
                     info!(term, "gave the lead up");
                     return Ok(());
                 }
-                Ok(TermEnded::Deposed) => warn!(term, "another scheduler leads now; standing by"),
+                Ok(TermEnded::Deposed) => {
+                    crash::here("scheduler_deposed");
+                    warn!(term, "another scheduler leads now; standing by");
+                }
                 Err(error) => {
                     error!(term, "stopped leading: {error}");
                     sleep(REST).await;
@@ -267,6 +271,7 @@ impl Scheduler {
     async fn lead(&self, leader: &Arc<Leader>) -> Result<TermEnded, StoreError> {
         let began = Instant::now();
         let rows = self.store.recover().await?;
+        crash::here("scheduler_recovering");
         let clock = Clock::new(self.settings.wall);
         let (engine, problems) = Engine::recover(self.settings.engine.clone(), &rows, clock.now());
         for problem in problems {

@@ -9,6 +9,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tidemill_core::crash;
 use tidemill_core::protocol::{AttemptNo, AttemptRef, Duty};
 use tidemill_core::wire::{Order, ToWorker};
 use tidemill_store::record::Recovered;
@@ -220,7 +221,9 @@ impl Term {
         let began = Instant::now();
         // In a task of its own, so that it is written out and sent while the engine goes on.
         let commit = tokio::spawn(async move {
+            crash::here("scheduler_before_commit");
             let settled = leader.commit_surely(batch, &output.changes, within).await;
+            crash::here("scheduler_after_commit");
             if matches!(settled, Ok(Settled::Done)) {
                 for told in durable {
                     let _ = told.send(());
@@ -249,6 +252,7 @@ impl Term {
                         self.apply(Input::BackFromOutage);
                     }
                     self.carry_out(effects, taken);
+                    crash::here("scheduler_between_batches");
                 }
             },
             Back::Read(Ok(rows), asked, ask) => {

@@ -31,8 +31,9 @@ async fn get(door: &Door, path: &str) -> Said {
 
 /// The value of a secret that is kept.
 async fn secret(door: &Door, name: &str) -> Option<String> {
-    let row = door.store.connection("crm").await.unwrap().unwrap();
-    let opened = open_connection(&ring(&[OLD, NEW]), &row).unwrap();
+    let row = door.store.connection("crm").await;
+    let row = row.expect("the store reads").expect("it is there");
+    let opened = open_connection(&ring(&[OLD, NEW]), &row).expect("it opens");
     let secret = opened.secrets.get(name)?;
     Some(secret.reveal().to_owned())
 }

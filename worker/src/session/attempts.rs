@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tidemill_core::crash;
 use tidemill_core::operator::TaskError;
 use tidemill_core::protocol::{AttemptRef, Duty, Report};
 use tidemill_core::wire::{FromWorker, Order};
@@ -21,6 +22,7 @@ const BLIND_WAIT_MAX: Duration = Duration::from_secs(60);
 
 impl Session {
     pub(super) fn take(&mut self, order: Arc<Order>) {
+        crash::here("worker_order_taken");
         let attempt = order.assignment.attempt;
         if self.book.get(attempt).is_some() {
             // It was on its way over the last connection as well.
@@ -235,6 +237,7 @@ impl Session {
     /// Takes nothing new, and hands over what it watches. Says when what still runs is given up.
     pub(super) fn drain(&mut self) -> Instant {
         self.draining = true;
+        crash::here("worker_draining");
         self.outgoing.push(FromWorker::Draining);
         for attempt in self.book.in_stage(|stage| matches!(stage, Stage::Parked)) {
             self.book.report(attempt, Report::HandedOver);

@@ -36,6 +36,11 @@ const AGAIN_MAX: Duration = Duration::from_secs(2);
 /// How long the end of a worker waits for the answers to its last reports.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
+/// A scheduler that owes an answer for so long may stand still: it is looked whether another one leads, and then again after
+/// each pause.
+const SILENT: Duration = Duration::from_secs(2);
+const PROBE_AGAIN: Duration = Duration::from_secs(1);
+
 /// How many events are taken in before the loop looks round again.
 const GULP: usize = 4_096;
 
@@ -66,6 +71,7 @@ pub(crate) enum Event {
 /// A connection.
 struct Open {
     wire: Wire,
+    since: Instant,
     /// The scheduler said welcome.
     is_in: bool,
 }
@@ -154,7 +160,11 @@ impl Session {
                 }
             };
             let Some(wire) = wire else { return Ok(()) };
-            let mut open = Open { wire, is_in: false };
+            let mut open = Open {
+                wire,
+                since: Instant::now(),
+                is_in: false,
+            };
             self.offer(&mut open);
             let ended = self
                 .connected(&mut open, connect, &stopping, &mut last_moment)
@@ -182,9 +192,13 @@ impl Session {
         last_moment: &mut Option<Instant>,
     ) -> Option<Result<(), Ended>> {
         let mut probing: Option<BoxFuture<'_, bool>> = None;
+        let mut probe_again = Instant::now();
         loop {
             let told = stopping.clone().told();
             let draining = self.draining;
+            let silent = self
+                .owed_since(open)
+                .map(|since| probe_again.max(since + SILENT));
             tokio::select! {
                 biased;
                 step = self.go_on(Some(open)) => match step {
@@ -195,12 +209,13 @@ impl Session {
                     Step::Unsure => {}
                 },
                 another = found_out(&mut probing) => {
-                    probing = None;
+                    (probing, probe_again) = (None, Instant::now() + PROBE_AGAIN);
                     if another {
                         info!("another scheduler leads; going there");
                         return None;
                     }
                 }
+                () = until(silent), if probing.is_none() => probing = Some(connect.another_leads()),
                 () = told, if !draining => *last_moment = Some(self.drain()),
                 () = until(*last_moment) => {
                     self.give_up();
@@ -254,7 +269,8 @@ impl Session {
             }
             () = sleep_until(fence), if !self.book.is_quiet() => {
                 self.fence();
-                Heard::Nothing
+                // The scheduler may never have noticed: over a new connection both sides compare what is held.
+                Heard::End
             }
         };
         for event in events {
@@ -391,6 +407,15 @@ impl Session {
     fn beats_at(&self) -> Instant {
         let last = self.beats.values().copied().max();
         last.unwrap_or(self.confirmed) + self.lease / BEAT_PART
+    }
+
+    /// Since when the scheduler owes an answer: to the oldest beat, or to the hello.
+    fn owed_since(&self, open: &Open) -> Option<Instant> {
+        if open.is_in {
+            self.beats.values().copied().min()
+        } else {
+            Some(open.since)
+        }
     }
 
     fn send_beat(&mut self) {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Numbers by SplitMix64.
+/// Numbers by `SplitMix64`.
 #[derive(Debug, Clone)]
 pub(crate) struct Dice(u64);
 
