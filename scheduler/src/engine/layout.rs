@@ -152,6 +152,10 @@ impl World {
                 slot.came(now);
                 (slot, None)
             });
+            if slot.state == TaskState::Removed {
+                // It is back, and finds out anew how many it is.
+                slot.instances = None;
+            }
             let waits = matches!(slot.state, TaskState::Scheduled | TaskState::UpForRetry);
             if slot.state == TaskState::Removed || (waits && task.instant) {
                 // What no worker runs does not wait for one.

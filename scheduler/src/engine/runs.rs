@@ -129,6 +129,10 @@ impl World {
     pub(super) fn begin_run(&mut self, run: &mut Run) {
         self.unqueue_run(run);
         self.run_is_on(run);
+        if !self.dag(run.dag).waits.is_empty() {
+            // What changed while it waited was left for the next.
+            self.todo.push_back(Todo::Assets(run.dag));
+        }
         run.state = RunState::Running;
         run.started_at = Some(self.now);
         run.ended_at = None;

@@ -407,12 +407,16 @@ impl World {
         let plan = Arc::clone(&self.plans[of.newest.filter(|_| !of.paused)? as usize]);
         let definition = plan.definition();
         let window = definition.window();
-        let due = definition
-            .schedule
-            .next_due(&window, of.last_due, self.now.date())?;
+        let next = |last| {
+            let schedule = &definition.schedule;
+            schedule.next_due(&window, last, self.now.date())
+        };
         // A timetable that does not go on would be asked for ever.
-        let on = of.last_due.is_none_or(|last| due.start > last.start);
-        on.then_some((plan, due))
+        let on = |due: &Due| of.last_due.is_none_or(|last| due.start > last.start);
+        let due = next(of.last_due)?;
+        // The interval that a last tick lies in has its run, where the timetable went by ticks before: what follows it?
+        let due = if on(&due) { due } else { next(Some(due))? };
+        on(&due).then_some((plan, due))
     }
 
     fn dag_timer(&mut self, dag: u32, at: Timestamp) {

@@ -8,6 +8,7 @@ mod backfills;
 mod branches;
 mod commands;
 mod drafts;
+mod found;
 mod gates;
 mod kit;
 mod mapping;

@@ -124,7 +124,10 @@ impl Sim {
                 named(row)
             );
         }
-        let Some(task) = self.task_of(row) else {
+        let run = self.store.rows.runs.get(&row.of.run);
+        let task = self.task_of(row);
+        // That it is tried again may have been decided by the version that its run had before.
+        let Some(task) = task.filter(|_| run.is_some_and(|run| run.touched.is_none())) else {
             return;
         };
         assert!(
@@ -295,7 +298,9 @@ impl Sim {
             return;
         };
         let failed = matches!(ended.end, AttemptEnd::Failed | AttemptEnd::Lost)
-            && ended.error_kind.is_some();
+            && ended.error_kind.is_some()
+            // One that was to be tried again and did not come to that was ended by a person, or with its run.
+            && ended.retry_at.is_none();
         let Some(run) = self.store.rows.runs.get(&row.of.run).filter(|_| failed) else {
             return;
         };
