@@ -1,11 +1,14 @@
 //! What a scheduler does around its engine: leading, committing in order, and saying only what is durable.
 
+mod compare;
+mod effects;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tidemill_core::time::Timestamp;
-use tidemill_scheduler::engine::{Effect, Engine, Input, Output, Refusal, Request, Wanted};
+use tidemill_scheduler::engine::{Effect, Engine, Input, Output, Request, Wanted};
 use tidemill_store::record::Changes;
 
 use super::store::{LEASE_MICROS, Outcome};
@@ -451,82 +454,6 @@ impl Sim {
         }
     }
 
-    /// Does what the first of the outputs wants done.
-    fn carry_out_first(&mut self, who: usize) {
-        let Some(leading) = &mut self.processes[who].leading else {
-            return;
-        };
-        let Some(first) = leading.pending.front_mut() else {
-            return;
-        };
-        let nth = first.nth;
-        for effect in std::mem::take(&mut first.effects) {
-            self.carry_out(who, nth, effect);
-        }
-    }
-
-    fn carry_out(&mut self, who: usize, nth: u64, effect: Effect) {
-        let Some(leading) = &self.processes[who].leading else {
-            return;
-        };
-        match effect {
-            Effect::Assign {
-                worker,
-                attempt,
-                duty,
-            } => {
-                if let Some(assignment) = leading.engine.assignment(attempt, duty) {
-                    self.say_to(who, &worker, nth, Down::Assign(Box::new(assignment)));
-                }
-            }
-            Effect::Stop { worker, attempt } => self.say_to(who, &worker, nth, Down::Stop(attempt)),
-            Effect::Answer {
-                worker,
-                attempt,
-                verdict,
-            } => self.say_to(who, &worker, nth, Down::Answer(attempt, verdict)),
-            Effect::Reply { to, result } => {
-                if let Err(Refusal::Load(wanted)) = result {
-                    self.read_for(who, to, *wanted);
-                } else {
-                    if let Some(leading) = &mut self.processes[who].leading {
-                        leading.asks.remove(&to);
-                    }
-                    self.answered(to, &result);
-                }
-            }
-            Effect::Load(wanted) => self.read_later(who, wanted, None),
-        }
-    }
-
-    fn read_for(&mut self, who: usize, to: u64, wanted: Wanted) {
-        self.history.cover("command waited for runs to be read");
-        let Some(leading) = &mut self.processes[who].leading else {
-            return;
-        };
-        let again = leading.asks.get_mut(&to).and_then(|(request, tries)| {
-            *tries += 1;
-            (*tries <= TRIES_MAX).then(|| Box::new(request.clone()))
-        });
-        if again.is_some() {
-            self.read_later(who, wanted, again);
-        }
-    }
-
-    fn read_later(&mut self, who: usize, wanted: Wanted, then: Option<Box<Request>>) {
-        let life = self.processes[who].life;
-        let wait = self.dice.millis(1, 30);
-        self.event(
-            wait,
-            Event::Read {
-                who,
-                life,
-                wanted,
-                then,
-            },
-        );
-    }
-
     pub(crate) fn read(&mut self, who: usize, wanted: Wanted, then: Option<Box<Request>>) {
         if !self.trusts(who) {
             return;
@@ -545,35 +472,6 @@ impl Sim {
         );
         if let Some(request) = then {
             self.tell(who, Input::Ask(*request));
-        }
-    }
-
-    /// Says something to a worker on its connection, unless that is not the one that it was decided for.
-    fn say_to(&mut self, who: usize, name: &Arc<str>, nth: u64, message: Down) {
-        let heard_on = matches!(message, Down::Heard(_));
-        let Some(leading) = &mut self.processes[who].leading else {
-            return;
-        };
-        let Some(session) = leading.sessions.get_mut(name) else {
-            return;
-        };
-        if session.after >= nth && !heard_on {
-            self.history.cover("effect of an ended connection dropped");
-            return;
-        }
-        let wait = self.dice.millis(1, 40);
-        let at = self.now.after(wait).max(session.last);
-        session.last = at;
-        let event = Event::Down {
-            worker: session.worker,
-            session: session.id,
-            message,
-        };
-        if self.cuts.contains(&Cut::Worker(session.worker, who)) {
-            let id = session.id;
-            self.broken_sessions.insert(id);
-        } else {
-            self.event_at(at, event);
         }
     }
 
@@ -640,81 +538,4 @@ impl Sim {
         let leading = self.processes.iter().find_map(|it| it.leading.as_ref());
         leading.is_some_and(|it| it.pending.is_empty() && !it.busy && it.term == self.store.term)
     }
-
-    /// Another scheduler that started now would decide as this one does.
-    fn compare_with_recovered(&mut self, who: usize) {
-        let compare = self.dice.percent(1) || self.broken.compares_always;
-        if !compare {
-            return;
-        }
-        let now = self.clock(who);
-        let config = self.config.clone();
-        let Some(leading) = &mut self.processes[who].leading else {
-            return;
-        };
-        if !leading.pending.is_empty() || leading.busy || leading.term != self.store.term {
-            return;
-        }
-        leading.engine.apply(Input::Tick, now);
-        self.take(who);
-        let Some(leading) = &mut self.processes[who].leading else {
-            return;
-        };
-        if !leading.pending.is_empty() {
-            return self.pump(who);
-        }
-        let kept = leading.engine.dump();
-        let (mut other, _) = Engine::recover(config, &self.store.rows.recovered(), now);
-        other.apply(Input::Tick, now);
-        self.history.cover("recovery compared");
-        let differs = differ(&kept, &other.dump());
-        assert!(
-            differs.is_empty(),
-            "kept (-), and made anew from what is stored (+):\n{differs}"
-        );
-    }
-}
-
-/// The first lines in which two dumps differ, with what is before them.
-fn differ(kept: &str, made: &str) -> String {
-    // What a timetable waits for is looked at again when that ends, and what is late by one leader's clock may not be by
-    // another's: those timers may differ.
-    let sorted = |text: &str| {
-        let lines = text.lines().filter(|line| {
-            !line.starts_with("timer") || line.contains("Attempt") || line.contains("Retry")
-        });
-        lines.map(str::to_owned).collect::<Vec<String>>()
-    };
-    let (kept, made) = (sorted(kept), sorted(made));
-    let pairs = kept.iter().zip(&made).take_while(|(a, b)| a == b);
-    let same = pairs.count();
-    if same == kept.len() && same == made.len() {
-        return String::new();
-    }
-    let (empty, no) = (String::new(), "");
-    let (one, other) = (
-        kept.get(same).unwrap_or(&empty),
-        made.get(same).unwrap_or(&empty),
-    );
-    let alike = one.bytes().zip(other.bytes()).take_while(|(a, b)| a == b);
-    let from = alike.count().saturating_sub(60);
-    let rest = |line: &str| {
-        line.get(from..)
-            .unwrap_or(no)
-            .chars()
-            .take(300)
-            .collect::<String>()
-    };
-    let start = one.chars().take(120).collect::<String>();
-    let before: Vec<&str> = kept[..same]
-        .iter()
-        .rev()
-        .take(2)
-        .map(String::as_str)
-        .collect();
-    format!(
-        "{before:#?}\n{start}\n- …{}\n+ …{}\n",
-        rest(one),
-        rest(other)
-    )
 }
