@@ -416,3 +416,20 @@ fn a_removed_dag_no_longer_collects_changes_of_assets() {
     changed(&mut kit, "x");
     assert_eq!(kit.runs_of("d").len(), 1);
 }
+
+#[test]
+fn params_over_64_kib_are_refused_before_anything_is_made() {
+    let mut kit = fresh();
+    let big = json!({ "n": "x".repeat(64 * 1024) });
+    for command in [
+        Command::Trigger(trigger("d", big.clone())),
+        Command::Backfill(Backfill {
+            params: big,
+            ..december(1, 2)
+        }),
+    ] {
+        let refusal = kit.ask(command).expect_err("it is too much").to_string();
+        assert!(refusal.contains("the most allowed is 65536"), "{refusal}");
+    }
+    assert!(kit.runs_of("d").is_empty());
+}
