@@ -120,6 +120,13 @@ pub(crate) fn say(line: &str) {
     let _ = std::io::stderr().write_all(format!("{line}\n").as_bytes());
 }
 
+/// Prints a line of data, at once. Says whether anybody takes it.
+pub(crate) fn print(line: &str) -> bool {
+    let mut out = std::io::stdout();
+    let printed = out.write_all(format!("{line}\n").as_bytes());
+    printed.and_then(|()| out.flush()).is_ok()
+}
+
 /// A number and what it counts: `1 task`, `2 tasks`.
 pub(crate) fn count(count: usize, word: &str) -> String {
     if count == 1 {

@@ -1,5 +1,6 @@
 //! `tasks`: look at the tasks of a run, and change them.
 
+mod logs;
 mod why;
 
 use clap::{Args, Subcommand};
@@ -26,6 +27,9 @@ pub(crate) enum TasksCommand {
     /// Say why a task is not running: every gate before it, its limit, and who holds it.
     #[command(after_help = format!("Example:\n  tasks why crm_daily latest load\n\n{CODES}"))]
     Why(WhyArgs),
+    /// Print the log of a task's last attempt, or of another one.
+    #[command(after_help = format!("Examples:\n  tasks logs crm_daily latest load\n  tasks logs crm_daily latest load --follow\n  tasks logs crm_daily latest load --attempt 1 --level warn\n\n{CODES}"))]
+    Logs(logs::LogsArgs),
     /// Run tasks again, and what is around them if that is wanted.
     #[command(after_help = format!("Example:\n  tasks clear crm_daily latest load --downstream --dry-run\n\n{CODES}"))]
     Clear(Box<ClearArgs>),
@@ -141,6 +145,7 @@ pub(crate) struct AnswerArgs {
 pub(crate) fn run(command: &TasksCommand, environment: &Environment) -> Output {
     let done = match command {
         TasksCommand::List(args) => list(args, environment),
+        TasksCommand::Logs(args) => logs::logs(args, environment),
         TasksCommand::Why(args) => why::why(args, environment),
         TasksCommand::Clear(args) => clear(&args.which, environment),
         TasksCommand::Mark(args) => mark(args, environment),

@@ -71,7 +71,7 @@ fn dags() -> Dags {
 }
 
 /// A scheduler and a worker of this process, in a folder of their own.
-struct Running {
+pub(crate) struct Running {
     folder: TempDir,
     standalone: Option<JoinHandle<Output>>,
 }
@@ -97,7 +97,7 @@ fn run_in(folder: &Path, words: &[&str]) -> Output {
 }
 
 impl Running {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let folder = tempfile::tempdir().expect("a folder is made");
         let at = environment(folder.path());
         let standalone =
@@ -118,7 +118,7 @@ impl Running {
         running
     }
 
-    fn run(&self, words: &[&str]) -> Output {
+    pub(crate) fn run(&self, words: &[&str]) -> Output {
         run_in(self.folder.path(), words)
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::{Stream, stream};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tidemill_core::operator::Level;
 
 use super::LogKeeper;
@@ -43,7 +43,7 @@ pub struct Wanted {
 }
 
 /// A line and its number, from 1: the number it has for ever, whatever is left out around it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Numbered {
     /// The number.
     pub number: u64,
@@ -53,7 +53,7 @@ pub struct Numbered {
 }
 
 /// A part of a log.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Page {
     /// The lines.
     pub lines: Vec<Numbered>,

@@ -44,7 +44,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// How long the lead lasts without being renewed, if nobody says. With [`RENEW_PART`] of it between two renewals, and a
+    /// How long the lead lasts without being renewed, if nobody says. With a quarter of it between two renewals, and a
     /// standby that looks every second, another one leads well within 15 seconds.
     pub const LEAD_LEASE: Duration = Duration::from_secs(10);
     /// How long a commit is tried again.

@@ -1,0 +1,174 @@
+//! `tasks logs`: what an attempt wrote, as it is kept; with `--follow` as it comes.
+
+use std::fmt::Write as _;
+
+use clap::Args;
+use serde_json::json;
+use tidemill_core::operator::Level;
+use tidemill_core::protocol::AttemptNo;
+use tidemill_logs::{Numbered, Page};
+use tidemill_store::record::TaskRow;
+
+use crate::config::flags::OfCommand;
+use crate::config::{Environment, Flags};
+use crate::output::{Output, print};
+use crate::remote::{Remote, RunFull, TaskName};
+
+/// How many lines are asked for at once.
+const LINES: usize = 2_000;
+
+/// How long the scheduler waits for the next line before it answers without one.
+const WAIT_SECONDS: u32 = 20;
+
+#[derive(Debug, Args)]
+pub(crate) struct LogsArgs {
+    /// The DAG.
+    dag: String,
+    /// The run: its name, its number, or `latest`.
+    run: String,
+    /// The task.
+    task: TaskName,
+    /// Which attempt, from 1; the last one without it.
+    #[arg(long, value_name = "N")]
+    attempt: Option<u32>,
+    /// Only lines of this level and above: debug, info, warn, error.
+    #[arg(long, value_name = "LEVEL", value_parser = level)]
+    level: Option<Level>,
+    /// Go on until the attempt is over.
+    #[arg(long, short)]
+    follow: bool,
+    /// One JSON object a line.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    settings: Flags<OfCommand>,
+}
+
+fn level(word: &str) -> Result<Level, String> {
+    match word {
+        "debug" => Ok(Level::Debug),
+        "info" => Ok(Level::Info),
+        "warn" => Ok(Level::Warn),
+        "error" => Ok(Level::Error),
+        _ => Err("write debug, info, warn or error".to_owned()),
+    }
+}
+
+const fn word(level: Level) -> &'static str {
+    match level {
+        Level::Debug => "debug",
+        Level::Info => "info",
+        Level::Warn => "warn",
+        Level::Error => "error",
+    }
+}
+
+pub(super) fn logs(args: &LogsArgs, environment: &Environment) -> Result<Output, Output> {
+    let remote = Remote::open(&args.settings, environment)?;
+    let run = remote.run(&args.dag, &args.run)?;
+    let full = remote.run_full(run.id)?;
+    let task = remote.instance(&full, &args.task)?;
+    let (number, attempt) = which(&remote, &task, args.attempt)?;
+    let path = place(&full, &task, (number, attempt));
+    let mut reader = Reader {
+        args,
+        out: String::new(),
+        streams: args.follow && environment.is_own(),
+    };
+    let mut from = 0;
+    loop {
+        let mut query = format!("{path}&from={from}&lines={LINES}");
+        if let Some(level) = args.level {
+            let _ = write!(query, "&level={}", word(level));
+        }
+        if args.follow {
+            let _ = write!(query, "&wait={WAIT_SECONDS}");
+        }
+        let page: Option<Page> = remote.look(&query)?;
+        let page = page.ok_or_else(|| Output::usage("the scheduler keeps no logs", ""))?;
+        from += page.lines.len() as u64;
+        for line in &page.lines {
+            if !reader.line(line) {
+                return Ok(Output::default());
+            }
+        }
+        let more = from < page.total || (args.follow && !page.finished);
+        if !more {
+            let note =
+                (from == 0).then(|| format!("attempt {number} of {} wrote nothing", task.name));
+            return Ok(note
+                .into_iter()
+                .fold(Output::data(reader.out), Output::talk));
+        }
+    }
+}
+
+/// The number of the attempt within its task, and over all tasks.
+fn which(remote: &Remote, task: &TaskRow, wanted: Option<u32>) -> Result<(u32, AttemptNo), Output> {
+    if task.attempt.0 == 0 {
+        return Err(Output::usage(
+            format_args!("{} has not been tried yet", task.name),
+            "`tasks why` says what it waits for",
+        ));
+    }
+    let Some(wanted) = wanted.filter(|wanted| *wanted != task.number) else {
+        return Ok((task.number, task.attempt));
+    };
+    let tried = remote.read(remote.store.attempts(task.of))?;
+    // A task that was cleared counts on; numbers are not used twice.
+    let found = tried.iter().rev().find(|attempt| attempt.number == wanted);
+    found
+        .map(|attempt| (attempt.number, attempt.id))
+        .ok_or_else(|| {
+            Output::usage(
+                format_args!("{} has no attempt {wanted}", task.name),
+                format_args!("the last one is {}", task.number),
+            )
+        })
+}
+
+fn place(full: &RunFull, task: &TaskRow, (number, attempt): (u32, AttemptNo)) -> String {
+    let run = full.run.name.bytes().fold(String::new(), |mut out, byte| {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {
+            out.push(char::from(byte));
+        } else {
+            let _ = write!(out, "%{byte:02X}");
+        }
+        out
+    });
+    format!(
+        "/api/v1/logs?dag={}&run={run}&task={}&index={}&number={number}&attempt={attempt}",
+        full.run.dag, task.name, task.of.map_index
+    )
+}
+
+struct Reader<'a> {
+    args: &'a LogsArgs,
+    out: String,
+    /// Whether each line is printed at once.
+    streams: bool,
+}
+
+impl Reader<'_> {
+    /// Says whether anybody still reads.
+    fn line(&mut self, line: &Numbered) -> bool {
+        let text = if self.args.json {
+            json!(line).to_string()
+        } else {
+            let at = line.line.at.date().format("%Y-%m-%d %H:%M:%S%.3fZ");
+            let source = line.line.source.as_deref();
+            let source = source.map_or_else(String::new, |source| format!("{source}: "));
+            format!(
+                "{at} {:<5} {source}{}",
+                word(line.line.level),
+                line.line.text
+            )
+        };
+        if self.streams {
+            return print(&text);
+        }
+        self.out.push_str(&text);
+        self.out.push('\n');
+        true
+    }
+}
