@@ -1,7 +1,7 @@
 //! An attempt in a process of its own: the same binary, started again.
 //!
 //! A task that aborts, leaks, overflows its stack or calls `exit` takes its own process with it and nothing else, and it
-//! finds no credentials: its environment is the list in [`BaseEnv`](tidemill_process::BaseEnv), and a connection is
+//! finds no credentials: its environment is the list in [`BaseEnv`], and a connection is
 //! asked of the worker when it is used.
 //!
 //! ```text
@@ -10,7 +10,7 @@
 //!      log   ◄──── stdout, stderr: lines of the log, too
 //! ```
 //!
-//! The two talk in [frames](frame): a length and JSON, over a pair of sockets, of which one end is the child's standard
+//! The two talk in frames: a length and JSON, over a pair of sockets, of which one end is the child's standard
 //! input. The child puts it away at once and has an empty standard input from then on, so that nothing which the task
 //! starts inherits it.
 //!
