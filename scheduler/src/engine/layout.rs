@@ -155,6 +155,10 @@ impl World {
             if slot.state == TaskState::Removed {
                 // It is back, and finds out anew how many it is.
                 slot.instances = None;
+                if slot.number > 0 {
+                    // And is launched again, as if it had been cleared.
+                    slot.epoch += 1;
+                }
             }
             let waits = matches!(slot.state, TaskState::Scheduled | TaskState::UpForRetry);
             if slot.state == TaskState::Removed || (waits && task.instant) {

@@ -438,7 +438,9 @@ fn closed(run: &Run, at: At) -> bool {
 
 /// How a task upstream ended, as this instance sees it.
 fn upstream(run: &Run, at: At, plan: &Plan, of: Pos) -> (Counts, u32) {
-    if at.index >= 0 && plan.hand_in_hand(at.pos, of) {
+    // One that was dealt with as a whole, by a person, counts as a whole.
+    let expanded = run.is_summary(At::whole(of));
+    if at.index >= 0 && expanded && plan.hand_in_hand(at.pos, of) {
         let mut counts = Counts::default();
         if let Some(slot) = run.slot(At {
             pos: of,
@@ -472,7 +474,8 @@ fn setups_stand(run: &Run, at: At, plan: &Plan) -> Verdict {
 /// that clearing the task alone does not undo it.
 fn steered_away(run: &Run, at: At, plan: &Plan) -> Option<Arc<str>> {
     for steering in &plan.task(at.pos).steered_by {
-        let index = if at.index >= 0 && plan.hand_in_hand(at.pos, *steering) {
+        let expanded = run.is_summary(At::whole(*steering));
+        let index = if at.index >= 0 && expanded && plan.hand_in_hand(at.pos, *steering) {
             at.index
         } else {
             -1

@@ -77,6 +77,9 @@ impl Sim {
         );
         for run in rows.runs.values().filter(|run| !has_ended(run)).take(3) {
             text += &format!("{run:?}\n");
+            let all = rows.instances(run.id);
+            let all = all.map(|row| format!("{}[{}] {}", row.name, row.of.map_index, row.state));
+            text += &format!("    {}\n", all.collect::<Vec<_>>().join(", "));
             for row in rows.instances(run.id).filter(|row| !row.state.is_final()) {
                 text += &format!("    {row:?} {:?}\n", rows.details.get(&row.of));
             }
