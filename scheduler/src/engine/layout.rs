@@ -112,6 +112,24 @@ impl Run {
     }
 }
 
+/// A task comes into a version that has it, possibly after one that did not.
+fn come_into(slot: &mut Slot, instant: bool) {
+    if slot.state == TaskState::Removed {
+        // It is back, and finds out anew how many it is.
+        slot.instances = None;
+        if slot.number > 0 {
+            // And is launched again, as if it had been cleared.
+            slot.epoch += 1;
+        }
+    }
+    let waits = matches!(slot.state, TaskState::Scheduled | TaskState::UpForRetry);
+    if slot.state == TaskState::Removed || (waits && instant) {
+        // What no worker runs does not wait for one.
+        slot.state = TaskState::None;
+        slot.retry_at = Moment::NONE;
+    }
+}
+
 impl World {
     /// Lets a run go on with another version of its DAG. What both versions have keeps its state.
     ///
@@ -152,20 +170,7 @@ impl World {
                 slot.came(now);
                 (slot, None)
             });
-            if slot.state == TaskState::Removed {
-                // It is back, and finds out anew how many it is.
-                slot.instances = None;
-                if slot.number > 0 {
-                    // And is launched again, as if it had been cleared.
-                    slot.epoch += 1;
-                }
-            }
-            let waits = matches!(slot.state, TaskState::Scheduled | TaskState::UpForRetry);
-            if slot.state == TaskState::Removed || (waits && task.instant) {
-                // What no worker runs does not wait for one.
-                slot.state = TaskState::None;
-                slot.retry_at = Moment::NONE;
-            }
+            come_into(&mut slot, task.instant);
             if let Some(mut block) = block {
                 if task.many == Many::No {
                     block
