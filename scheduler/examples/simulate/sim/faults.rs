@@ -94,6 +94,7 @@ impl Sim {
             "w{worker} says again of {attempt:?}: {}",
             word(&report)
         ));
+        self.workers[worker].says_again(attempt, &report);
         self.send(worker, Up::Report(attempt, report));
     }
 

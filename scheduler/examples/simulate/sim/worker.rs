@@ -112,6 +112,13 @@ impl Worker {
         }
     }
 
+    /// Each report gets an answer, also one that is made again.
+    pub(crate) fn says_again(&mut self, attempt: AttemptRef, report: &Report) {
+        if let Some(held) = self.held.get_mut(&attempt) {
+            held.unheard.push_back(report.clone());
+        }
+    }
+
     pub(crate) fn session_with(&self, who: usize) -> Option<u64> {
         let connection = self.connection.filter(|connection| connection.who == who)?;
         Some(connection.id)
