@@ -492,6 +492,9 @@ pub struct Config {
     pub catchup_batch: u32,
     /// How many task instances of ended runs are kept at hand, so that a retry right after needs no reading back.
     pub ended_tasks_kept: usize,
+    /// How long a run that ended is kept at hand at the least: longer than a commit and a reading take. What is let go of
+    /// before its end is stored would be read back as it was.
+    pub ended_kept_for: Duration,
     /// Deliberate faults, to prove that the simulator sees them. Empty in every real process.
     pub defects: Defects,
     /// Values of variables that keys of concurrency may use.
@@ -526,6 +529,7 @@ impl Default for Config {
             default_pool_slots: Some(128),
             catchup_batch: 100,
             ended_tasks_kept: 50_000,
+            ended_kept_for: Duration::from_secs(60),
             defects: Defects::default(),
             variables: BTreeMap::new(),
         }

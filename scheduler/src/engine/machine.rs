@@ -524,9 +524,13 @@ impl Engine {
             .as_ref()
             .is_some_and(|(_, until)| *until > self.world.now);
         while !kept && self.world.ended_weight > self.world.config.ended_tasks_kept {
-            let Some((no, weight)) = self.world.ended.pop_front() else {
+            let first = self.world.ended.front().copied();
+            let long_ago = self.world.config.ended_kept_for;
+            let first = first.filter(|(.., at)| at.after(long_ago) <= self.world.now);
+            let Some((no, weight, _)) = first else {
                 return;
             };
+            self.world.ended.pop_front();
             self.world.ended_weight = self.world.ended_weight.saturating_sub(weight);
             let Some(run) = self.runs.get(&no) else {
                 continue;

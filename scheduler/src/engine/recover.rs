@@ -41,7 +41,7 @@ impl Engine {
         engine.world.connections = Heads::recover(&rows.connections);
         engine.world.variables = Heads::recover(&rows.variables);
         engine.world.recover_backfills(rows);
-        engine.recover_runs(rows, &mut problems);
+        engine.recover_runs(rows, |_| true, &mut problems);
         for row in &rows.cleanups {
             engine.recover_cleanup(row);
         }
@@ -60,7 +60,12 @@ impl Engine {
         (engine, problems)
     }
 
-    fn recover_runs(&mut self, rows: &Recovered, problems: &mut Vec<String>) {
+    fn recover_runs(
+        &mut self,
+        rows: &Recovered,
+        wanted: impl Fn(&RunRow) -> bool,
+        problems: &mut Vec<String>,
+    ) {
         let mut tasks: BTreeMap<RunNo, Vec<&TaskRow>> = BTreeMap::new();
         for task in &rows.tasks {
             tasks.entry(task.of.run).or_default().push(task);
@@ -70,7 +75,7 @@ impl Engine {
             details.entry(detail.of.run).or_default().push(detail);
         }
         for row in &rows.runs {
-            if self.runs.contains_key(&row.id) {
+            if self.runs.contains_key(&row.id) || !wanted(row) {
                 continue;
             }
             let dag = self.world.dag_by_id.get(&row.dag).copied();
@@ -196,7 +201,9 @@ impl Engine {
             .map(|row| row.id)
             .filter(|no| self.runs.contains_key(no))
             .collect();
-        self.recover_runs(rows, &mut problems);
+        // What has not ended is at hand. If it is not, it has ended since, in a commit that is still on its way.
+        let ended = |row: &RunRow| !matches!(row.state, RunState::Queued | RunState::Running);
+        self.recover_runs(rows, ended, &mut problems);
         for row in rows.runs.iter().filter(|row| !before.contains(&row.id)) {
             if let Some(run) = self.runs.get_mut(&row.id) {
                 // Only what has ended is read back; what has not is at hand.

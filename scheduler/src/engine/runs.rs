@@ -232,7 +232,7 @@ impl World {
         if run.stopping == 0 {
             self.free_run_gates(run);
             let weight = run.weight() + 1;
-            self.ended.push_back((run.no, weight));
+            self.ended.push_back((run.no, weight, self.now));
             self.ended_weight += weight;
         }
     }

@@ -189,8 +189,8 @@ pub(super) struct World {
     /// The DAGs that wait for an asset.
     pub(super) consumers: HashMap<Arc<str>, Vec<u32>>,
     pub(super) dirty_cleanups: BTreeSet<AttemptNo>,
-    /// Runs that ended, oldest first, each with how many instances it held then, and the sum of those.
-    pub(super) ended: VecDeque<(RunNo, usize)>,
+    /// Runs that ended, oldest first, each with how many instances it held then and when that was, and the sum of the first.
+    pub(super) ended: VecDeque<(RunNo, usize, Timestamp)>,
     pub(super) ended_weight: usize,
     /// Whether every run that there ever was is at hand.
     pub(super) complete: bool,

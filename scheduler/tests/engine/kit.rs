@@ -45,6 +45,7 @@ pub(crate) fn config() -> Config {
     Config {
         lease: Duration::from_secs(100 * 365 * 86_400),
         queued_max: Duration::from_secs(100 * 365 * 86_400),
+        ended_kept_for: Duration::ZERO,
         ..Config::default()
     }
 }

@@ -32,7 +32,8 @@ impl Sim {
         let differs = differ(&kept, &other.dump());
         assert!(
             differs.is_empty(),
-            "kept (-), and made anew from what is stored (+):\n{differs}"
+            "kept (-), and made anew from what is stored (+):\n{differs}decided at once: {:?}",
+            other.take().changes.runs
         );
     }
 }
