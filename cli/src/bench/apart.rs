@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const SETTLE: Duration = Duration::from_secs(3);
 
 /// Long enough to outlast a fail-over.
-const CHAIN: u32 = 20_000;
+const CHAIN: u32 = 5_000;
 
 fn failed(error: impl std::fmt::Display) -> Output {
     Output::failed(error, INVALID)

@@ -32,9 +32,9 @@ takes! {
     /// A command for a running Tidemill: it reads the database, and sends what it asks for to whoever leads.
     OfCommand: Database, Gateway;
     /// Scheduler and worker in one process.
-    OfStandalone: Database, Scheduler, Worker, Secrets, Logs, Talk;
+    OfStandalone: Database, Scheduler, Gateway, Worker, Secrets, Logs, Talk;
     /// A scheduler.
-    OfScheduler: Database, Scheduler, Secrets, Logs, Talk;
+    OfScheduler: Database, Scheduler, Gateway, Secrets, Logs, Talk;
     /// A worker.
     OfWorker: Gateway, Worker, Talk;
     /// A command that may meet anything.
