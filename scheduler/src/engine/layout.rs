@@ -117,10 +117,7 @@ fn come_into(slot: &mut Slot, instant: bool) {
     if slot.state == TaskState::Removed {
         // It is back, and finds out anew how many it is.
         slot.instances = None;
-        if slot.number > 0 {
-            // And is launched again, as if it had been cleared.
-            slot.epoch += 1;
-        }
+        slot.begin_anew();
     }
     let waits = matches!(slot.state, TaskState::Scheduled | TaskState::UpForRetry);
     if slot.state == TaskState::Removed || (waits && instant) {

@@ -122,6 +122,9 @@ impl World {
             .resize_with(had.max(items.len()), || Slot::new(0, 0));
         block.ended = super::rules::Counts::default();
         for slot in &mut block.slots {
+            if slot.state == TaskState::Removed {
+                slot.begin_anew();
+            }
             slot.state = TaskState::None;
             slot.counts = counts;
             slot.total = total;

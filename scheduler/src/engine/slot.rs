@@ -182,6 +182,14 @@ impl Slot {
         !self.is_live() && !over && !self.flags.has(Flags::STOPPING) && self.handle().is_some()
     }
 
+    /// It was not there for a while, and is launched again as if it had been cleared: what it is to do may be something else.
+    pub(super) fn begin_anew(&mut self) {
+        (self.tries, self.losses, self.requeues) = (0, 0, 0);
+        if self.number > 0 {
+            self.epoch += 1;
+        }
+    }
+
     pub(super) fn detail(&self) -> Option<&Detail> {
         self.detail.as_deref()
     }

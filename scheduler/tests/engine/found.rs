@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
+use tidemill_core::operator::TaskError;
 use tidemill_core::params::{Limits, ParamKind, ParamSpec};
 use tidemill_core::protocol::{Duty, RunNo};
 use tidemill_core::span::minutes;
@@ -10,7 +11,7 @@ use tidemill_core::spec::{Definition, Every, Schedule};
 use tidemill_core::state::{RunState, TaskState};
 use tidemill_scheduler::engine::{Around, Command, Effect, Input, Request, RunVersion};
 
-use super::drafts::{DagDraft as _, TaskDraft as _, approval, dag, setup, task, teardown};
+use super::drafts::{DagDraft as _, TaskDraft as _, approval, dag, numbers, setup, task, teardown};
 use super::kit::{Kit, WORKER, select};
 
 fn shop(definition: Definition) -> Definition {
@@ -219,4 +220,32 @@ fn a_teardown_of_a_folded_group_waits_for_as_much_after_a_recovery() {
         lines.map(str::to_owned).collect::<Vec<_>>()
     };
     assert_eq!(waits(&before), waits(&kit.engine.dump()));
+}
+
+#[test]
+fn an_instance_that_comes_back_with_a_version_is_launched_anew() {
+    let mapped = || {
+        let each = task("each").retries(1, minutes(1)).mapped(&[numbers(2)]);
+        dag("d", [each])
+    };
+    let mut kit = Kit::of(mapped());
+    let run = kit.trigger("d");
+    kit.fail_with(run, "each[0]", TaskError::transient("503"));
+    kit.advance(minutes(5));
+    kit.finish_all();
+    assert_eq!(kit.row(run, "each[0]").tries, 1);
+    assert_eq!(kit.run_state(run), RunState::Success);
+    let before = kit.row(run, "each[0]").epoch;
+    // The next version does not map the task, the one after that does again.
+    for definition in [dag("d", [task("each")]), mapped()] {
+        kit.deploy(definition);
+        kit.ask(restart(run, &["each"], None, RunVersion::Newest))
+            .expect("nothing of it is on");
+        kit.finish_all();
+        assert_eq!(kit.run_state(run), RunState::Success);
+    }
+    let after = kit.row(run, "each[0]");
+    // It may be mapped over something else now: what it launched before is not its work.
+    assert!(after.epoch > before, "under epoch {} again", after.epoch);
+    assert_eq!(after.tries, 0, "it starts over");
 }
