@@ -128,7 +128,7 @@ impl Remote {
         let all = self.read(self.store.dags())?;
         let Some(row) = all.iter().find(|row| row.id.as_str() == name) else {
             let known = all.iter().map(|row| row.id.as_str());
-            return Err(unknown("DAG", name, known, "runs list"));
+            return Err(unknown("DAG", name, known, "dags list"));
         };
         let versions = self.read(self.store.versions(&row.id))?;
         let newest = match &row.version {

@@ -94,6 +94,7 @@ on_both! {
     schema:
         a_changed_schema_is_refused,
         a_newer_schema_is_refused,
+        a_server_that_is_not_there_is_told_from_one_that_is_busy,
         an_address_that_is_none_says_what_one_is,
         an_empty_database_becomes_ours_once,
         every_statement_is_understood,

@@ -1,6 +1,8 @@
 //! The schema: made from nothing, known again, refused when it is not ours.
 
 use std::error::Error as _;
+use std::net::TcpListener;
+use std::time::Duration;
 
 use tidemill_store::{Options, Schema, SchemaError, Store, StoreError};
 
@@ -118,4 +120,19 @@ pub(crate) async fn an_address_that_is_none_says_what_one_is(_: &Place) {
         assert!(text.contains("sqlite://path"), "{bad}: {text}");
         assert!(!text.contains("secret"), "{text}");
     }
+}
+
+pub(crate) async fn a_server_that_is_not_there_is_told_from_one_that_is_busy(_: &Place) {
+    let free = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = free.local_addr().expect("its number").port();
+    drop(free);
+    let options = Options {
+        connect_within: Duration::from_millis(500),
+        ..Options::default()
+    };
+    let nobody = format!("postgres://u:secret@127.0.0.1:{port}/d");
+    let why = Store::open(&nobody, options).await.expect_err("no server");
+    let cause = why.source().map(ToString::to_string).unwrap_or_default();
+    assert!(cause.to_lowercase().contains("refused"), "{cause}");
+    assert!(!why.to_string().contains("secret"), "{why}");
 }

@@ -29,6 +29,9 @@ const PREPARED_MAX: usize = 256;
 /// say first.
 const ANSWER_WITHIN: Duration = Duration::from_secs(20);
 
+/// How long one more attempt to connect may take that is made to hear why none succeeded.
+const ASKED_WITHIN: Duration = Duration::from_secs(2);
+
 /// What every session asks for.
 const SESSION: [(&str, &str); 7] = [
     ("idle_in_transaction_session_timeout", "10s"),
@@ -85,9 +88,20 @@ impl Postgres {
             options: base,
         };
         // Whether the address is right shows now and not at the first page.
-        let first = new.reads.acquire().await;
-        drop(first.map_err(|source| new.refused(source))?);
-        Ok(new)
+        match new.reads.acquire().await {
+            Ok(_) => Ok(new),
+            Err(sqlx::Error::PoolTimedOut) => Err(new.refused(new.what_stands_in_the_way().await)),
+            Err(source) => Err(new.refused(source)),
+        }
+    }
+
+    /// The pool tries again until its time is over, and then does not say why it had to.
+    async fn what_stands_in_the_way(&self) -> sqlx::Error {
+        let tried = timeout(ASKED_WITHIN, self.options.connect()).await;
+        match tried {
+            Ok(Err(source)) => source,
+            Ok(Ok(_)) | Err(_) => sqlx::Error::PoolTimedOut,
+        }
     }
 
     fn refused(&self, source: sqlx::Error) -> StoreError {
