@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tidemill_core::protocol::{Assignment, AttemptNo, AttemptRef, InstanceRef, Report, RunNo};
 use tidemill_core::spec::{Moment, TaskKind, TaskSpec};
-use tidemill_core::state::{TaskState, TriggerRule};
+use tidemill_core::state::{RunState, TaskState, TriggerRule};
 use tidemill_scheduler::engine::{Changed, Refusal, may_follow};
 use tidemill_store::record::{AttemptEnd, AttemptRow, Changes, RunRow, TaskRow, Touch};
 
@@ -18,6 +18,8 @@ pub(crate) struct Truth {
     touched: BTreeSet<RunNo>,
     /// Instances about which something was decided with it for the first time.
     begun: BTreeSet<InstanceRef>,
+    /// Runs that begin with it.
+    pub(crate) runs_begun: BTreeSet<RunNo>,
     /// The last attempt of each instance.
     last: BTreeMap<InstanceRef, AttemptRow>,
     /// The jobs whose loads are on record.
@@ -64,6 +66,12 @@ impl Sim {
             .filter(newer)
             .map(|row| row.id)
             .collect();
+        let begins = |row: &&RunRow| {
+            let old = rows.runs.get(&row.id);
+            row.state == RunState::Running && old.is_none_or(|old| old.state != RunState::Running)
+        };
+        let runs = changes.new_runs.iter().chain(&changes.runs);
+        self.truth.runs_begun = runs.filter(begins).map(|row| row.id).collect();
         let undecided = |row: &&TaskRow| {
             let old = rows.tasks.get(&row.of);
             old.is_none_or(|old| old.state == TaskState::None)

@@ -278,7 +278,9 @@ impl Sim {
     fn truth_is_new(&self, row: &RunRow, started: tidemill_core::time::Timestamp) -> bool {
         let others = self.store.rows.runs.values();
         let mut others = others.filter(|other| other.dag == row.dag && other.id != row.id);
-        row.touched.is_none()
+        // When runs began is by the clocks of several schedulers, and so does not say it alone.
+        self.truth.runs_begun.contains(&row.id)
+            && row.touched.is_none()
             && others.all(|other| {
                 other.started_at.is_none_or(|other| other < started) && other.touched.is_none()
             })
