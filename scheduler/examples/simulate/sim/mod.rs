@@ -152,6 +152,7 @@ enum Event {
     Committed {
         who: usize,
         life: u64,
+        term: i64,
         batch: i64,
         outcome: Option<Outcome>,
     },
@@ -367,9 +368,10 @@ impl Sim {
             Event::Committed {
                 who,
                 life,
+                term,
                 batch,
                 outcome,
-            } if self.processes[who].life == life => self.committed(who, batch, outcome),
+            } if self.processes[who].life == life => self.committed(who, (term, batch), outcome),
             Event::Read {
                 who,
                 life,

@@ -402,13 +402,19 @@ impl Sim {
             Event::Committed {
                 who,
                 life,
+                term,
                 batch,
                 outcome,
             },
         );
     }
 
-    pub(crate) fn committed(&mut self, who: usize, batch: i64, outcome: Option<Outcome>) {
+    pub(crate) fn committed(
+        &mut self,
+        who: usize,
+        (term, batch): (i64, i64),
+        outcome: Option<Outcome>,
+    ) {
         if !self.trusts(who) {
             return;
         }
@@ -420,6 +426,8 @@ impl Sim {
             .pending
             .front()
             .is_none_or(|first| first.batch != batch)
+            // It may lead again already, and the answer be one to what it wrote before.
+            || leading.term != term
             || !leading.busy
         {
             return;
