@@ -7,7 +7,7 @@ use tidemill_scheduler::gateway::{
 };
 
 use crate::config::Environment;
-use crate::connections::door::{ByArgs, ChangeArgs, LookArgs};
+use crate::connections::flags::{ByArgs, ChangeArgs, LookArgs, on};
 use crate::connections::values::{Values, name};
 use crate::connections::{RemoveArgs, done, printed, remove, touched};
 use crate::door::run as on_runtime;
@@ -100,8 +100,8 @@ pub(crate) fn run_keys(command: &KeysCommand, environment: &Environment) -> Outp
 }
 
 async fn list(args: &LookArgs, environment: &Environment) -> Done {
-    let door = args.open(environment)?;
-    let all: Vec<VariableView> = door.look("/api/v1/variables").await?.unwrap_or_default();
+    let leader = args.open(environment)?;
+    let all: Vec<VariableView> = leader.look("/api/v1/variables").await?.unwrap_or_default();
     if args.json {
         return Ok(printed(&all));
     }
@@ -122,19 +122,20 @@ async fn list(args: &LookArgs, environment: &Environment) -> Done {
 }
 
 async fn get(args: &GetArgs, environment: &Environment) -> Done {
-    let door = args.asks.open(environment)?;
+    let leader = args.asks.open(environment)?;
     let body = RevealBody {
         by: args.asks.by(environment),
     };
     let path = format!("/api/v1/variables/{}/reveal", args.name);
-    let reply: RevealReply = door.send(Method::POST, &path, Some(&body), false).await?;
+    let request = on(&Method::POST, &path, false);
+    let reply: RevealReply = leader.send(request, Some(&body)).await?;
     Ok(Output::data(reply.value + "\n"))
 }
 
 async fn set(args: &SetArgs, environment: &Environment) -> Done {
     let (value, _) = Values::new(environment, std::io::stdin()).meant(&args.value)?;
     let asks = &args.change.asks;
-    let door = asks.open(environment)?;
+    let leader = asks.open(environment)?;
     let body = VariableBody {
         by: asks.by(environment),
         seen: args.change.seen,
@@ -143,22 +144,20 @@ async fn set(args: &SetArgs, environment: &Environment) -> Done {
         note: args.note.clone(),
     };
     let path = format!("/api/v1/variables/{}", args.name);
-    let reply: CommandReply = door
-        .send(Method::PUT, &path, Some(&body), !body.dry_run)
-        .await?;
+    let request = on(&Method::PUT, &path, !body.dry_run);
+    let reply: CommandReply = leader.send(request, Some(&body)).await?;
     let text = format!("set the variable `{}`", args.name);
     Ok(done(&text, body.dry_run, &reply))
 }
 
 async fn reseal(args: &ResealArgs, environment: &Environment) -> Done {
-    let door = args.asks.open(environment)?;
+    let leader = args.asks.open(environment)?;
     let body = ResealBody {
         by: args.asks.by(environment),
         dry_run: args.dry_run,
     };
-    let reply: ResealReply = door
-        .send(Method::POST, "/api/v1/reseal", Some(&body), !args.dry_run)
-        .await?;
+    let request = on(&Method::POST, "/api/v1/reseal", !args.dry_run);
+    let reply: ResealReply = leader.send(request, Some(&body)).await?;
     if args.json {
         return Ok(printed(&reply));
     }

@@ -259,7 +259,7 @@ fn commits(criterion: &mut Criterion) {
         "sqlite",
         &format!("sqlite://{}", file.display()),
     );
-    let url = cluster::Cluster::here().url("postgres");
+    let url = cluster::here().url("postgres");
     measure(criterion, &runtime, "postgres", &url);
 }
 

@@ -215,7 +215,7 @@ fn history(criterion: &mut Criterion) {
         "sqlite",
         &format!("sqlite://{}", file.display()),
     );
-    let url = cluster::Cluster::here().url("postgres");
+    let url = cluster::here().url("postgres");
     pages(criterion, &runtime, "postgres", &url);
 }
 

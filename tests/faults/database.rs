@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use tidemill_postgres::How;
 use tidemill_tests::audit;
-use tidemill_tests::cluster::How;
 use tidemill_tests::fleet::{Fleet, Setup};
 use tidemill_tests::witness::What;
 

@@ -5,9 +5,9 @@ use std::time::Duration;
 use fastrand::Rng;
 use rustix::process::Signal;
 use tidemill_core::crash::POINTS;
+use tidemill_postgres::How;
 use tokio::time::sleep;
 
-use crate::cluster::How;
 use crate::fleet::Fleet;
 
 /// One thing that goes wrong.

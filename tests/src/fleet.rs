@@ -12,10 +12,10 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tidemill_core::protocol::RunNo;
+use tidemill_postgres::Cluster;
 use tidemill_store::{Options, Store};
 use tokio::time::{Instant, sleep};
 
-use crate::cluster::Cluster;
 use crate::http::{Answer, ask};
 use crate::process::Process;
 use crate::witness::Witness;
@@ -40,6 +40,9 @@ pub fn free_port() -> u16 {
         }
     }
 }
+
+/// The settings of its database. The machine itself never dies here, so nothing has to reach the disk.
+const DATABASE: &str = "-c max_connections=100 -c shared_buffers=32MB -c fsync=off";
 
 /// What a fleet is made of.
 #[derive(Debug, Clone, Default)]
@@ -113,11 +116,12 @@ impl Fleet {
     /// Starts all of it, and waits until somebody leads and all workers are there.
     pub async fn start(setup: Setup) -> Self {
         let dir = tempfile::tempdir().expect("there is room for a folder");
-        let cluster = (setup.schedulers > 0).then(Cluster::start);
+        let cluster = (setup.schedulers > 0).then(|| Cluster::start(free_port(), DATABASE));
         let file = dir.path().join("tidemill.db");
-        let url = cluster
-            .as_ref()
-            .map_or_else(|| format!("sqlite://{}", file.display()), Cluster::url);
+        let url = cluster.as_ref().map_or_else(
+            || format!("sqlite://{}", file.display()),
+            |cluster| cluster.url("postgres"),
+        );
         let options = Options {
             readers_max: 2,
             connect_within: Duration::from_secs(2),

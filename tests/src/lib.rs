@@ -2,7 +2,6 @@
 //! PostgreSQL that can be killed, paused and started again, an [`audit`] of what they left, and [`cycles`] of random faults.
 
 pub mod audit;
-pub mod cluster;
 pub mod cycles;
 pub mod fault;
 pub mod fleet;

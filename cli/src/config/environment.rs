@@ -47,6 +47,13 @@ impl Environment {
         }
     }
 
+    /// Who asks, unless they say otherwise.
+    pub(crate) fn user(&self) -> &str {
+        let names = ["USER", "LOGNAME"].iter();
+        let mut found = names.filter_map(|name| self.variable(name));
+        found.next().unwrap_or("command line")
+    }
+
     /// A variable. One that is set to nothing counts as not set: that is how compose files leave one out.
     pub(crate) fn variable(&self, name: &str) -> Option<&str> {
         self.variables

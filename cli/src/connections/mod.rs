@@ -1,6 +1,6 @@
 //! `connections …`: what leads to other systems. Secrets go in and are never shown.
 
-pub(crate) mod door;
+pub(crate) mod flags;
 pub(crate) mod values;
 
 use std::collections::BTreeMap;
@@ -12,8 +12,9 @@ use tidemill_scheduler::gateway::{CommandReply, ConnectionBody, ConnectionView, 
 use crate::config::Environment;
 use crate::door::run as on_runtime;
 use crate::output::{INVALID, Output};
+use crate::remote::Leader;
 use crate::table::table;
-use door::{ChangeArgs, Door, LookArgs, removal};
+use flags::{ChangeArgs, LookArgs, on, removal};
 use values::{Pair, Values, name, pair};
 
 #[derive(Debug, Subcommand)]
@@ -94,8 +95,11 @@ pub(crate) fn run(command: &ConnectionsCommand, environment: &Environment) -> Ou
 type Done = Result<Output, Output>;
 
 async fn list(args: &LookArgs, environment: &Environment) -> Done {
-    let door = args.open(environment)?;
-    let all: Vec<ConnectionView> = door.look("/api/v1/connections").await?.unwrap_or_default();
+    let leader = args.open(environment)?;
+    let all: Vec<ConnectionView> = leader
+        .look("/api/v1/connections")
+        .await?
+        .unwrap_or_default();
     if args.json {
         return Ok(printed(&all));
     }
@@ -123,8 +127,8 @@ async fn list(args: &LookArgs, environment: &Environment) -> Done {
 }
 
 async fn show(args: &ShowArgs, environment: &Environment) -> Done {
-    let door = args.look.open(environment)?;
-    let Some(one) = find(&door, &args.name).await? else {
+    let leader = args.look.open(environment)?;
+    let Some(one) = find(&leader, &args.name).await? else {
         return Err(missing("connection", &args.name));
     };
     if args.look.json {
@@ -144,8 +148,8 @@ async fn show(args: &ShowArgs, environment: &Environment) -> Done {
     })
 }
 
-async fn find(door: &Door, name: &str) -> Result<Option<ConnectionView>, Output> {
-    door.look(&format!("/api/v1/connections/{name}")).await
+async fn find(leader: &Leader, name: &str) -> Result<Option<ConnectionView>, Output> {
+    leader.look(&format!("/api/v1/connections/{name}")).await
 }
 
 async fn set(args: &SetArgs, environment: &Environment) -> Done {
@@ -163,8 +167,8 @@ async fn set(args: &SetArgs, environment: &Environment) -> Done {
         secrets.insert(name.clone(), Some(value));
     }
     let asks = &args.change.asks;
-    let door = asks.open(environment)?;
-    let before = find(&door, &args.name).await?;
+    let leader = asks.open(environment)?;
+    let before = find(&leader, &args.name).await?;
     let edits = before.as_ref().map_or(0, |before| before.edits);
     let kind = args.kind.as_ref().or(before.as_ref().map(|one| &one.kind));
     let Some(kind) = kind.cloned() else {
@@ -201,9 +205,8 @@ async fn set(args: &SetArgs, environment: &Environment) -> Done {
         replace: args.replace,
     };
     let path = format!("/api/v1/connections/{}", args.name);
-    let reply: CommandReply = door
-        .send(Method::PUT, &path, Some(&body), !body.dry_run)
-        .await?;
+    let request = on(&Method::PUT, &path, !body.dry_run);
+    let reply: CommandReply = leader.send(request, Some(&body)).await?;
     let mut output = done(
         &format!("set the connection `{}`", args.name),
         body.dry_run,
@@ -226,13 +229,12 @@ pub(crate) async fn remove(
     environment: &Environment,
 ) -> Done {
     let RemoveArgs { name, change } = args;
-    let door = change.asks.open(environment)?;
+    let leader = change.asks.open(environment)?;
     let by = change.asks.by(environment);
     let path = removal(&format!("{path}/{name}"), &by, change);
     let nothing: Option<&()> = None;
-    let reply = door
-        .send(Method::DELETE, &path, nothing, !change.dry_run)
-        .await?;
+    let request = on(&Method::DELETE, &path, !change.dry_run);
+    let reply = leader.send(request, nothing).await?;
     let text = format!("removed the {what} `{name}`");
     Ok(done(&text, change.dry_run, &reply))
 }

@@ -6,8 +6,9 @@ mod change;
 mod find;
 mod follow;
 mod given;
-mod http;
+mod leader;
 
+use std::cell::OnceCell;
 use std::time::Duration;
 
 use tidemill_store::{Schema, Store, StoreError};
@@ -23,11 +24,13 @@ pub(crate) use change::{ChangeArgs, Changes};
 pub(crate) use find::{RunFull, TaskName, at, shown, span_of, unknown};
 pub(crate) use follow::{Feed, code_of, has_ended};
 pub(crate) use given::{ParamArgs, Span, When};
+pub(crate) use leader::{Leader, Request};
 
 /// A running Tidemill.
 pub(crate) struct Remote {
     pub(crate) store: Store,
     loaded: Loaded,
+    leader: OnceCell<Leader>,
     runtime: Runtime,
     user: String,
     environment: Environment,
@@ -54,15 +57,13 @@ impl Remote {
             return Err(Output::failed(message, UNREACHABLE));
         }
         let store = runtime.block_on(door::open(&loaded, Schema::Require))?;
-        let user = ["USER", "LOGNAME"]
-            .iter()
-            .find_map(|name| environment.variable(name));
         Ok(Self {
             store,
             loaded,
             runtime,
+            leader: OnceCell::new(),
             environment: environment.clone(),
-            user: user.unwrap_or("command line").to_owned(),
+            user: environment.user().to_owned(),
         })
     }
 

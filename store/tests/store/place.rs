@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use tidemill_store::{Options, Schema, Store};
 use tokio::sync::OnceCell;
 
-use crate::cluster::Cluster;
+use crate::cluster;
 
 /// All tables.
 pub(crate) const TABLES: [&str; 22] = [
@@ -238,7 +238,7 @@ fn next() -> u32 {
 /// A new database: empty, or copied from one whose schema is in place.
 async fn empty_or_ready(ready: bool) -> String {
     static READY: OnceCell<()> = OnceCell::const_new();
-    let cluster = Cluster::here();
+    let cluster = cluster::here();
     let template = if ready {
         let make = || async {
             by_hand(&cluster.url("postgres"), "CREATE DATABASE ready").await;
@@ -260,7 +260,7 @@ async fn empty_or_ready(ready: bool) -> String {
 }
 
 async fn new_database(template: &str) -> String {
-    let (cluster, name) = (Cluster::here(), format!("test_{}", next()));
+    let (cluster, name) = (cluster::here(), format!("test_{}", next()));
     let sql = format!("CREATE DATABASE {name} TEMPLATE {template}");
     by_hand(&cluster.url("postgres"), &sql).await;
     cluster.url(&name)

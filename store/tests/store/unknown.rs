@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::cluster::Cluster;
+use crate::cluster;
 use crate::place::{Place, open};
 use crate::round_trip::{everything, lead, put};
 use crate::sample::*;
@@ -42,7 +42,7 @@ impl Proxy {
         let this = proxy.clone();
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                let server = TcpStream::connect(("127.0.0.1", Cluster::here().port)).await;
+                let server = TcpStream::connect(("127.0.0.1", cluster::here().port())).await;
                 let server = server.expect("PostgreSQL listens");
                 tokio::spawn(this.clone().carry(client, server));
             }

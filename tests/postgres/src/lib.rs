@@ -1,11 +1,10 @@
-//! A PostgreSQL of a test's own, which can be stopped and started. It is gone when this process is, however that ends.
+//! A PostgreSQL server of a test's own, which can be stopped and started. It is gone when the process is, however that
+//! ends.
 
 use std::io;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-
-use crate::fleet::free_port;
 
 /// The servers refuse to run as root, so one of these runs them.
 const USERS: [&str; 2] = ["postgres", "nobody"];
@@ -26,27 +25,42 @@ pub struct Cluster {
     bin: PathBuf,
     user: Option<&'static str>,
     port: u16,
+    settings: &'static str,
     up: bool,
+    /// Waits for the end of its input, which is at the latest the end of this process, and clears everything away.
     keeper: Child,
 }
 
 impl Cluster {
-    /// A new one, which runs.
+    /// A new one, which runs with these settings, such as `-c fsync=off`. It always listens at a socket in its own folder;
+    /// the port is for TCP, too, if the settings say at which addresses.
+    ///
+    /// # Panics
+    /// If there is no PostgreSQL, or it does not start.
     #[must_use]
-    pub fn start() -> Self {
-        Self::try_start().unwrap_or_else(|why| {
+    pub fn start(port: u16, settings: &'static str) -> Self {
+        Self::try_start(port, settings).unwrap_or_else(|why| {
             panic!("these tests need PostgreSQL (initdb, pg_ctl, postgres), and it did not start: {why}")
         })
     }
 
-    /// The address of its database.
+    /// The address of a database, by the socket in its folder.
     #[must_use]
-    pub fn url(&self) -> String {
+    pub fn url(&self, database: &str) -> String {
         let (dir, port) = (self.dir.display(), self.port);
-        format!("postgres://tidemill@localhost:{port}/postgres?host={dir}")
+        format!("postgres://tidemill@localhost:{port}/{database}?host={dir}")
+    }
+
+    /// Its port.
+    #[must_use]
+    pub const fn port(&self) -> u16 {
+        self.port
     }
 
     /// Stops it.
+    ///
+    /// # Panics
+    /// If it does not.
     pub fn stop(&mut self, how: How) {
         let mode = match how {
             How::Fast => "fast",
@@ -58,20 +72,29 @@ impl Cluster {
     }
 
     /// Starts it again, unless it runs. It answers when this returns.
+    ///
+    /// # Panics
+    /// If it does not start.
     pub fn go_on(&mut self) {
+        self.try_go_on().expect("it starts");
+    }
+
+    fn try_go_on(&mut self) -> io::Result<()> {
         if self.up {
-            return;
+            return Ok(());
         }
-        let settings = format!(
-            "-k {} -p {} -c listen_addresses= -c max_connections=100 -c shared_buffers=32MB -c fsync=off",
+        // What comes first holds unless the settings say otherwise.
+        let options = format!(
+            "-c listen_addresses= -k {} -p {} {}",
             self.dir.display(),
-            self.port
+            self.port,
+            self.settings
         );
         let log = self.dir.join("log");
         let mut command = self.control("start");
-        let command = command.args(["--options", &settings]).arg("--log").arg(log);
-        run(command).expect("it starts");
+        run(command.args(["--options", &options]).arg("--log").arg(log))?;
         self.up = true;
+        Ok(())
     }
 
     fn control(&self, what: &str) -> Command {
@@ -81,7 +104,7 @@ impl Cluster {
         command
     }
 
-    fn try_start() -> io::Result<Self> {
+    fn try_start(port: u16, settings: &'static str) -> io::Result<Self> {
         let bin = binaries()?;
         let user = server_user()?;
         let dir = tempfile::Builder::new()
@@ -107,11 +130,12 @@ impl Cluster {
             dir,
             bin,
             user,
-            port: free_port(),
+            port,
+            settings,
             up: false,
             keeper,
         };
-        cluster.go_on();
+        cluster.try_go_on()?;
         Ok(cluster)
     }
 }
