@@ -44,12 +44,17 @@ impl Run {
                 self.open += u32::from(self.slot(at).is_some_and(|slot| !slot.state.is_final()));
             }
             self.count_one(&plan, At::whole(pos));
-            let all = self.blocks.get(&pos).map_or(0, |block| block.slots.len());
-            for index in 0..MapIndex::try_from(all).unwrap_or(MapIndex::MAX) {
-                self.count_one(&plan, At { pos, index });
-            }
+            self.count_block(&plan, pos);
         }
         self.recut();
+    }
+
+    /// Counts for each instance of a task what is upstream of it.
+    pub(super) fn count_block(&mut self, plan: &Plan, pos: Pos) {
+        let all = self.blocks.get(&pos).map_or(0, |block| block.slots.len());
+        for index in 0..MapIndex::try_from(all).unwrap_or(MapIndex::MAX) {
+            self.count_one(plan, At { pos, index });
+        }
     }
 
     fn count_one(&mut self, plan: &Plan, at: At) {

@@ -68,12 +68,12 @@ impl World {
         let Some(mapping) = plan.mapping(pos) else {
             return;
         };
-        let members: Vec<Pos> = match plan.task(pos).many {
+        let group: Vec<Pos> = match plan.task(pos).many {
             Many::Group(group) => plan.groups[group as usize].members.to_vec(),
             _ => vec![pos],
         };
         // A member that was dealt with apart from its group, by a person, stays as it is.
-        let members = members.into_iter().filter(|pos| {
+        let members = group.iter().copied().filter(|pos| {
             run.state_of(*pos) == TaskState::None && !run.is_summary(At::whole(*pos))
         });
         let members: Vec<Pos> = members.collect();
@@ -97,6 +97,12 @@ impl World {
                     items.iter().map(|item| item.to_string().into()).collect();
                 for pos in &members {
                     self.make_instances(run, *pos, &items);
+                }
+                if members.len() < group.len() {
+                    // Others have their instances already, and some of those may have ended.
+                    for pos in &group {
+                        run.count_block(&plan, *pos);
+                    }
                 }
                 // Once all of them are there: those that go are counted by the others.
                 for pos in members {

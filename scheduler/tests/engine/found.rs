@@ -11,7 +11,10 @@ use tidemill_core::spec::{Definition, Every, Schedule};
 use tidemill_core::state::{RunState, TaskState};
 use tidemill_scheduler::engine::{Around, Command, Effect, Input, Request, RunVersion};
 
-use super::drafts::{DagDraft as _, TaskDraft as _, approval, dag, numbers, setup, task, teardown};
+use super::drafts::{
+    DagDraft as _, TaskDraft as _, approval, dag, mapping, numbers, output_of, setup, task,
+    teardown,
+};
 use super::kit::{Kit, WORKER, select};
 
 fn shop(definition: Definition) -> Definition {
@@ -248,4 +251,30 @@ fn an_instance_that_comes_back_with_a_version_is_launched_anew() {
     // It may be mapped over something else now: what it launched before is not its work.
     assert!(after.epoch > before, "under epoch {} again", after.epoch);
     assert_eq!(after.tries, 0, "it starts over");
+}
+
+#[test]
+fn a_task_of_a_mapped_group_that_is_expanded_after_the_others_sees_what_they_did() {
+    let mut kit = Kit::of(
+        dag(
+            "d",
+            [
+                task("list"),
+                task("g.a").after(&["list"]).in_group("g"),
+                task("g.b").after(&["g.a"]).in_group("g"),
+            ],
+        )
+        .group("g", None, Some(mapping(&[output_of("list")]))),
+    );
+    let run = kit.trigger("d");
+    kit.finish_with(run, "list", &json!([]));
+    assert_eq!(kit.state(run, "g.b"), TaskState::Skipped);
+    // The first of the group alone runs over a list that has something in it now.
+    kit.clear(run, &["list", "g.a"]);
+    kit.finish_with(run, "list", &json!([1]));
+    kit.finish(run, "g.a[0]");
+    kit.clear(run, &["g.b"]);
+    assert_eq!(kit.state(run, "g.b[0]"), TaskState::Queued);
+    kit.finish(run, "g.b[0]");
+    assert_eq!(kit.run_state(run), RunState::Success);
 }
