@@ -44,6 +44,7 @@ mod deployed;
 mod doctor;
 mod door;
 mod google_secrets;
+mod kept_logs;
 mod keys;
 mod output;
 mod plan;

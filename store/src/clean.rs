@@ -103,7 +103,55 @@ impl Read for Counted {
     }
 }
 
+/// A run that was cleaned away and whose logs are still to go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogsLeft {
+    /// Of which DAG it was.
+    pub dag: String,
+    /// What it was called.
+    pub run: String,
+    /// Whether there is a run of that name again, which writes to the same place: then the logs go with that one.
+    pub again: bool,
+}
+
+impl Read for LogsLeft {
+    const TABLE: &'static str = "log_left";
+
+    fn read(from: &mut Reader<'_>) -> Result<Self, BadCell> {
+        Ok(Self {
+            dag: from.string()?,
+            run: from.string()?,
+            again: from.flag()?,
+        })
+    }
+}
+
 impl Store {
+    /// Some of the runs that were cleaned away and whose logs are still to go. A run gets here in the transaction in which
+    /// it goes, and leaves with [`logs_went`](Self::logs_went): whoever cleans and is cut in between is followed up by
+    /// whoever cleans next.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub async fn logs_left(&self, most: u32) -> Result<Vec<LogsLeft>, StoreError> {
+        let args = Args::NONE.int(i64::from(most));
+        self.db().rows(&sql::LOGS_LEFT, args).await
+    }
+
+    /// The logs of these are gone.
+    ///
+    /// # Errors
+    /// If the database cannot be written. It may be said again.
+    pub async fn logs_went(&self, gone: &[LogsLeft]) -> Result<(), StoreError> {
+        let drop = |one: &LogsLeft| -> Step {
+            let of = Args::NONE.text(one.dag.as_str()).text(one.run.as_str());
+            (&sql::LOG_LEFT_DROP, of)
+        };
+        let steps = gone.iter().map(drop).collect();
+        self.db().write(steps).await?;
+        Ok(())
+    }
+
     /// Begins to clean; [`Cleaning::next`] takes the steps. No run goes that is active, may still hold something outside, or
     /// is of a backfill that goes on. Safe beside a running engine: a run that somebody clears meanwhile stays.
     #[must_use]
@@ -177,8 +225,13 @@ impl Cleaning {
         }
         // The runs go first: what belongs to one that stayed stays with it.
         let run: Step = (&sql::CLEAN_RUN, of.clone().time(self.options.older_than));
-        let mut steps = vec![run];
-        let mut tables = vec!["run"];
+        let mut steps = vec![
+            (&sql::LOG_LEFT_ADD, of.clone()),
+            run,
+            (&sql::LOG_LEFT_KEEP, of.clone()),
+        ];
+        // What is noted for later is not what went.
+        let mut tables = vec![None, Some("run"), None];
         for (table, delete) in [
             ("task", &sql::CLEAN_TASK),
             ("task_detail", &sql::CLEAN_TASK_DETAIL),
@@ -188,12 +241,16 @@ impl Cleaning {
         ] {
             if table != "load" || !self.options.keep_loads {
                 steps.push((delete, of.clone()));
-                tables.push(table);
+                tables.push(Some(table));
             }
         }
         let went = self.store.db().write(steps).await?;
+        let rows = tables
+            .into_iter()
+            .zip(went)
+            .filter_map(|(table, rows)| Some((table?.to_owned(), rows)));
         Ok(Cleaned {
-            rows: tables.into_iter().map(str::to_owned).zip(went).collect(),
+            rows: rows.collect(),
         })
     }
 }

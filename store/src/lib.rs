@@ -29,7 +29,7 @@ mod sql;
 mod store;
 
 pub use check::Violation;
-pub use clean::{CleanOptions, Cleaned, Cleaning};
+pub use clean::{CleanOptions, Cleaned, Cleaning, LogsLeft};
 pub use commit::{CommitOutcome, Leader, Resolved, Settled};
 pub use error::{Constraint, SchemaError, StoreError};
 pub use find::Before;

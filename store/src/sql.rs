@@ -72,6 +72,8 @@ statements! {
         COUNT_OLD_BACKFILL = "clean" / "count_old_backfill",
         COUNT_OLD_OUTBOX = "clean" / "count_old_outbox",
         COUNT_OLD_SKIPPED_TICK = "clean" / "count_old_skipped_tick",
+        LOG_LEFT_DROP = "clean" / "log_left_drop",
+        LOGS_LEFT = "clean" / "logs_left",
 
         DATED_RUN_BEFORE = "find" / "dated_run_before",
         DATES_TAKEN_OF = "find" / "dates_taken_of",
@@ -143,6 +145,8 @@ statements! {
         CLEAN_RUN = "clean" / "clean_run",
         CLEAN_TASK = "clean" / "clean_task",
         CLEAN_TASK_DETAIL = "clean" / "clean_task_detail",
+        LOG_LEFT_ADD = "clean" / "log_left_add",
+        LOG_LEFT_KEEP = "clean" / "log_left_keep",
 
         OUTPUTS = "find" / "outputs",
 

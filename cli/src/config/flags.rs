@@ -29,6 +29,8 @@ macro_rules! takes {
 takes! {
     /// A command that opens the database.
     OfDatabase: Database;
+    /// A command that removes logs, too.
+    OfClean: Database, Logs;
     /// A command for a running Tidemill: it reads the database, and sends what it asks for to whoever leads.
     OfCommand: Database, Gateway;
     /// Scheduler and worker in one process.

@@ -264,16 +264,17 @@ pub(crate) enum Place {
 }
 
 impl Readable for Place {
-    const KIND: &'static str = "folder or `gs://` URL";
+    const KIND: &'static str = "folder, or `gs://` or `s3://` URL";
 
     fn read(items: &[String], folder: &Path) -> Result<Self, String> {
         let text = one(items)?;
         match text.split_once("://") {
             None => Ok(Self::Folder(folder.join(text))),
-            Some(("gs", rest)) if !rest.is_empty() => Ok(Self::Url(text.to_owned())),
-            Some(_) => {
-                Err("not a place for logs; write a folder, or `gs://bucket/path`".to_owned())
-            }
+            Some(("gs" | "s3", rest)) if !rest.is_empty() => Ok(Self::Url(text.to_owned())),
+            Some(_) => Err(
+                "not a place for logs; write a folder, `gs://bucket/path` or `s3://bucket/path`"
+                    .to_owned(),
+            ),
         }
     }
 

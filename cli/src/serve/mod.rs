@@ -254,7 +254,7 @@ pub(crate) async fn serve(loaded: &Loaded, environment: &Environment) -> Result<
     })?;
     let address = listener.local_addr().unwrap_or(settings.listen);
     let token = token::find_or_make(loaded).map_err(|error| Output::failed(error, USAGE))?;
-    let logs = parts::logs(loaded)?;
+    let logs = parts::logs(loaded, environment)?;
     let (stop, stops) = watch::channel(false);
     let keys = parts::keys(loaded)?;
     let gives = parts::gives(loaded, &store, &keys, environment)?;

@@ -22,10 +22,11 @@ use tokio::task::JoinError;
 use tracing::{error, warn};
 
 use crate::clock;
-use crate::config::kinds::{Isolation, Place};
+use crate::config::kinds::Isolation;
 use crate::config::settings::Settings;
 use crate::config::{Environment, Loaded};
 use crate::google_secrets::{GoogleSecrets, client};
+use crate::kept_logs;
 use crate::keys::{self, KeysError};
 use crate::output::{INVALID, Output, UNREACHABLE, USAGE};
 
@@ -151,15 +152,8 @@ fn machine() -> String {
 }
 
 /// Opens the place where logs are kept. What came since the last moment is forced to the disk every second.
-pub(crate) fn logs(loaded: &Loaded) -> Result<LogKeeper, Output> {
-    let place = match &loaded.settings.logs {
-        Place::Folder(folder) => folder.display().to_string(),
-        Place::Url(url) => url.clone(),
-    };
-    let keeper = LogKeeper::open(&place, std::iter::empty()).map_err(|error| {
-        let origin = loaded.origin("logs");
-        Output::failed(format_args!("{error} (logs from {origin})"), USAGE)
-    })?;
+pub(crate) fn logs(loaded: &Loaded, environment: &Environment) -> Result<LogKeeper, Output> {
+    let keeper = kept_logs::open(loaded, environment)?;
     let kept = keeper.clone();
     tokio::spawn(async move {
         loop {

@@ -153,6 +153,113 @@ fn cleaning_says_what_went_and_a_dry_run_takes_nothing() {
     );
 }
 
+/// A run that ended at this moment.
+fn ended(folder: &Path, id: i64, name: &str, at: i64) {
+    let sql = format!(
+        "INSERT INTO run (id, dag, name, kind, state, version, interval_start, interval_end, due_at, created_at, ended_at, \
+         params, paused, priority, edits) \
+         VALUES ({id}, 'a', '{name}', 'manual', 'success', 'v', 1, 1, 1, 1, {at}, '{{}}', 0, 0, 0)"
+    );
+    by_hand(folder, &sql);
+}
+
+/// Something in the log of an attempt of each of these runs, as the default place has it.
+fn logged(folder: &Path, runs: &[&str]) {
+    for run in runs {
+        let folder = folder
+            .join("tidemill-data/logs/a")
+            .join(run)
+            .join("load/1-1");
+        std::fs::create_dir_all(&folder).expect("it works");
+        std::fs::write(folder.join("log.jsonl"), "{}\n").expect("it works");
+    }
+}
+
+fn with_logs(folder: &Path) -> Vec<String> {
+    let runs = std::fs::read_dir(folder.join("tidemill-data/logs/a")).expect("it works");
+    let mut names: Vec<String> = runs
+        .map(|run| {
+            run.expect("it works")
+                .file_name()
+                .to_string_lossy()
+                .into_owned()
+        })
+        .collect();
+    names.sort();
+    names
+}
+
+const YOUNG: i64 = 32_000_000_000_000_000;
+
+#[test]
+fn with_runs_go_their_logs_and_no_others() {
+    let folder = migrated();
+    let clean = |more: &[&str]| {
+        let line = [&["db", "clean", "--older-than", "90d"], more].concat();
+        let output = run(&line, &[], folder.path());
+        assert_eq!(output.code, 0, "{}", output.stderr);
+        output
+    };
+    ended(folder.path(), 1, "old", 2);
+    ended(folder.path(), 2, "young", YOUNG);
+    // As a clean leaves it that was cut after the rows went. One of the two was made again.
+    by_hand(
+        folder.path(),
+        "INSERT INTO log_left (dag, run) VALUES ('a', 'cut'), ('a', 'young')",
+    );
+    logged(folder.path(), &["old", "young", "cut", "of_another"]);
+    assert_eq!(json(&clean(&["--dry-run", "--json"]))["logs"], 0);
+    assert_eq!(
+        with_logs(folder.path()),
+        ["cut", "of_another", "old", "young"]
+    );
+    let went = json(&clean(&["--json"]));
+    assert_eq!(
+        (&went["rows"]["run"], &went["logs"]),
+        (&1.into(), &2.into())
+    );
+    assert_eq!(with_logs(folder.path()), ["of_another", "young"]);
+    let nothing = clean(&[]);
+    assert_eq!(nothing.stderr, "");
+    assert!(nothing.stdout.starts_with("nothing went: "));
+}
+
+#[test]
+fn logs_that_are_not_on_this_machine_go_when_they_are_cleaned_where_they_are() {
+    let folder = migrated();
+    ended(folder.path(), 1, "old", 2);
+    logged(folder.path(), &["old"]);
+    let clean = |more: &[&str]| {
+        let line = [&["db", "clean", "--older-than", "90d"], more].concat();
+        run(&line, &[], folder.path())
+    };
+    let elsewhere = clean(&["--logs", "elsewhere"]);
+    assert_eq!(elsewhere.code, 0);
+    assert!(
+        elsewhere
+            .stderr
+            .contains("is not on this machine; clean once more where it is")
+            && elsewhere.stderr.contains("--logs"),
+        "{}",
+        elsewhere.stderr
+    );
+    assert!(!folder.path().join("elsewhere").exists());
+    assert_eq!(with_logs(folder.path()), ["old"]);
+    let here = clean(&[]);
+    assert!(
+        here.stderr
+            .contains("the logs of 1 run went, left by a clean that was cut"),
+        "{}",
+        here.stderr
+    );
+    assert!(with_logs(folder.path()).is_empty());
+    // A bucket that this build cannot open is said before anything goes.
+    ended(folder.path(), 2, "old", 2);
+    let wrong = clean(&["--logs", "ftp://there"]);
+    assert_eq!(wrong.code, 2);
+    assert_eq!(json(&clean(&["--json"]))["rows"]["run"], 1);
+}
+
 #[test]
 fn a_newer_database_is_refused_in_one_line() {
     let folder = migrated();

@@ -67,6 +67,10 @@ impl Bucket {
                 source: error.into(),
             })
         })?;
+        has_feature(place, url.scheme())?;
+        #[cfg(feature = "cloud")]
+        // It fails if there is one already: then that one is used.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let (store, root) = object_store::parse_url_opts(&url, options).map_err(refused)?;
         Ok(Self::new(store.into(), root))
     }
@@ -364,6 +368,19 @@ impl Bucket {
             .filter(|name| !name.is_empty())
             .fold(self.root.clone(), |path, name| path.join(name))
     }
+}
+
+/// Whether this build knows this kind of bucket.
+fn has_feature(place: &str, scheme: &str) -> Result<(), LogError> {
+    let feature = match scheme {
+        "gs" if !cfg!(feature = "gcp") => "gcp",
+        "s3" if !cfg!(feature = "aws") => "aws",
+        _ => return Ok(()),
+    };
+    Err(LogError::Feature {
+        place: place.to_owned(),
+        feature,
+    })
 }
 
 /// Whether so much lies about in single objects that a page of it takes long.

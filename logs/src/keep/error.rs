@@ -28,7 +28,7 @@ pub enum LogError {
     },
     /// The place of logs is none that this build knows.
     #[error(
-        "logs cannot be kept at `{place}`: give a folder, `gs://bucket/prefix` or `s3://bucket/prefix`; buckets need a build with the feature `gcp` or `aws`"
+        "logs cannot be kept at `{place}`: give a folder, `gs://bucket/prefix` or `s3://bucket/prefix`, and credentials that read"
     )]
     Place {
         /// What was given.
@@ -36,6 +36,16 @@ pub enum LogError {
         /// What the store says.
         #[source]
         source: object_store::Error,
+    },
+    /// The place of logs is a bucket of a kind that was left out of this build.
+    #[error(
+        "logs cannot be kept at `{place}` by this build: give the dependency `tidemill` the feature `{feature}` and build again"
+    )]
+    Feature {
+        /// What was given.
+        place: String,
+        /// Which feature it needs.
+        feature: &'static str,
     },
     /// A link leads out of the folder of the logs.
     #[error("{} lies outside the folder of the logs: remove the link", path.display())]

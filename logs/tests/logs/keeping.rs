@@ -404,3 +404,20 @@ fn a_place_that_is_none_is_refused_in_words() {
         "{refused}"
     );
 }
+
+#[test]
+fn a_bucket_of_a_kind_that_was_left_out_names_the_feature_to_build_with() {
+    for (place, feature, has) in [
+        ("gs://bucket/logs", "gcp", cfg!(feature = "gcp")),
+        ("s3://bucket/logs", "aws", cfg!(feature = "aws")),
+    ] {
+        if has {
+            continue;
+        }
+        let refused = LogKeeper::open(place, []).unwrap_err().to_string();
+        assert!(
+            refused.contains(&format!("the feature `{feature}`")),
+            "{refused}"
+        );
+    }
+}

@@ -7,6 +7,8 @@ mod page;
 
 #[cfg(feature = "keep")]
 mod folder;
+#[cfg(feature = "gcp")]
+mod google;
 #[cfg(feature = "keep")]
 mod keeping;
 #[cfg(feature = "keep")]

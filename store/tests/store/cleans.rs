@@ -3,7 +3,7 @@
 use tidemill_core::protocol::RunNo;
 use tidemill_core::state::{RunState, TaskState};
 use tidemill_store::record::{BackfillDateRow, BackfillState, Changes, DateState, RunRow, TaskRow};
-use tidemill_store::{CleanOptions, Cleaned, Store};
+use tidemill_store::{CleanOptions, Cleaned, LogsLeft, Store};
 
 use crate::place::Place;
 use crate::round_trip::{lead, put};
@@ -219,4 +219,41 @@ pub(crate) async fn a_run_that_somebody_clears_meanwhile_stays_whole(place: &Pla
             .await,
         0
     );
+}
+
+pub(crate) async fn runs_that_went_are_known_until_their_logs_went(place: &Place) {
+    let leader = lead(&place.store).await;
+    put(&leader, 1, &history()).await;
+    let mut options = CleanOptions::before(day(3));
+    options.dry_run = true;
+    steps(&place.store, options.clone()).await;
+    assert_eq!(place.store.logs_left(9).await.expect("it reads"), []);
+    options.dry_run = false;
+    steps(&place.store, options).await;
+    let name = |id| run_row(id, &version_row("crm", "")).name.to_string();
+    let left = |id, again| LogsLeft {
+        dag: "crm".to_owned(),
+        run: name(id),
+        again,
+    };
+    let ask = || async { place.store.logs_left(9).await.expect("it reads") };
+    assert_eq!(ask().await, [left(1, false), left(2, false)]);
+    assert_eq!(place.store.logs_left(1).await.expect("it reads").len(), 1);
+    // A run of the name of one that went is made, under a new number.
+    let again = RunRow {
+        name: name(1).into(),
+        ..run_row(30, &version_row("crm", ""))
+    };
+    let changes = Changes {
+        new_runs: vec![again],
+        ..Changes::default()
+    };
+    put(&leader, 2, &changes).await;
+    assert_eq!(ask().await, [left(1, true), left(2, false)]);
+    place
+        .store
+        .logs_went(&ask().await)
+        .await
+        .expect("it writes");
+    assert_eq!(ask().await, []);
 }

@@ -50,7 +50,8 @@ on_both! {
         a_run_that_somebody_clears_meanwhile_stays_whole,
         what_is_of_no_run_goes_by_age,
         whoever_stops_after_a_step_leaves_whole_runs,
-        whole_runs_go_and_those_still_needed_stay;
+        whole_runs_go_and_those_still_needed_stay,
+        runs_that_went_are_known_until_their_logs_went;
     commits:
         a_batch_that_comes_twice_is_written_once,
         a_huge_commit_is_one_commit,

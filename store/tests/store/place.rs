@@ -13,7 +13,7 @@ use tokio::sync::OnceCell;
 use crate::cluster;
 
 /// All tables.
-pub(crate) const TABLES: [&str; 22] = [
+pub(crate) const TABLES: [&str; 23] = [
     "asset_event",
     "asset_wait",
     "attempt",
@@ -27,6 +27,7 @@ pub(crate) const TABLES: [&str; 22] = [
     "dag_version",
     "leader",
     "load",
+    "log_left",
     "outbox",
     "output",
     "pool",

@@ -180,6 +180,8 @@ fn asked() -> Vec<Asked> {
         (statement!(each "recover/listed_outputs"), &["#77"]),
         (statement!(each "recover/versions_of_runs"), &["#77"]),
         (statement!(each "clean/clean_task"), &["#77"]),
+        (statement!(each "clean/log_left_add"), &["#77"]),
+        (statement!("clean/log_left_drop"), &["'dag_3'", "'x'"]),
         (statement!(each "clean/clean_attempt"), &["#77"]),
         (statement!(each "clean/clean_output"), &["#77"]),
         (statement!(each "clean/clean_load"), &["#77"]),

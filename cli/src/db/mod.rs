@@ -1,15 +1,14 @@
 //! `db migrate`, `db status`, `db check` and `db clean`.
 
+mod clean;
+
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
-use tidemill_core::id::DagId;
 use tidemill_core::span;
 use tidemill_core::time::Timestamp;
-use tidemill_store::{CleanOptions, Cleaned, Holder, Migration, Schema, StoreError};
-use tokio::time::Instant;
+use tidemill_store::{Holder, Migration, Schema, StoreError};
 
 use crate::clock;
 use crate::config::flags::OfDatabase;
@@ -17,9 +16,6 @@ use crate::config::{Environment, Flags, Loaded};
 use crate::door::{self, failed};
 use crate::output::{INVALID, Output, count};
 use crate::table::table;
-
-/// How often a long command says how far it is.
-const SAY_EVERY: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum DbCommand {
@@ -30,11 +26,11 @@ pub(crate) enum DbCommand {
     Status(Common),
     /// Look for what should not be: exit code 1 if something was found.
     Check(Common),
-    /// Take old history away: ended runs with all that belongs to them. Safe beside a running scheduler.
+    /// Take old history away: ended runs with all that belongs to them, their logs, too. Safe beside a running scheduler.
     #[command(
-        after_help = "Examples:\n  db clean --older-than 90d --dry-run\n  db clean --older-than 30d --dag crm_daily --keep-loads"
+        after_help = "Logs in a folder go where that folder is: clean on its machine.\n\nExamples:\n  db clean --older-than 90d --dry-run\n  db clean --older-than 30d --dag crm_daily --keep-loads"
     )]
-    Clean(CleanArgs),
+    Clean(clean::CleanArgs),
 }
 
 #[derive(Debug, Args)]
@@ -46,34 +42,15 @@ pub(crate) struct Common {
     settings: Flags<OfDatabase>,
 }
 
-#[derive(Debug, Args)]
-pub(crate) struct CleanArgs {
-    /// What ended longer ago than this goes: 90d, 12h.
-    #[arg(long, value_name = "SPAN", value_parser = span::parse)]
-    older_than: Duration,
-    /// Only history of this DAG.
-    #[arg(long, value_parser = DagId::parse)]
-    dag: Option<DagId>,
-    /// Only count what would go.
-    #[arg(long)]
-    dry_run: bool,
-    /// Keep the monitoring table: what was loaded, with how many rows.
-    #[arg(long)]
-    keep_loads: bool,
-    /// Take old lines of the audit log away, too.
-    #[arg(long)]
-    audit: bool,
-    #[command(flatten)]
-    common: Common,
-}
-
 /// Does what the command line says.
 pub(crate) fn run(command: &DbCommand, environment: &Environment) -> Output {
-    let common = match command {
-        DbCommand::Migrate(common) | DbCommand::Status(common) | DbCommand::Check(common) => common,
-        DbCommand::Clean(args) => &args.common,
+    let loaded = match command {
+        DbCommand::Migrate(common) | DbCommand::Status(common) | DbCommand::Check(common) => {
+            common.settings.load(environment)
+        }
+        DbCommand::Clean(args) => args.load(environment),
     };
-    let loaded = match common.settings.load(environment) {
+    let loaded = match loaded {
         Ok(loaded) => loaded,
         Err(output) => return output,
     };
@@ -82,7 +59,7 @@ pub(crate) fn run(command: &DbCommand, environment: &Environment) -> Output {
             DbCommand::Migrate(args) => migrate(&loaded, args.json).await,
             DbCommand::Status(args) => status(&loaded, args.json).await,
             DbCommand::Check(args) => check(&loaded, args.json).await,
-            DbCommand::Clean(args) => clean(&loaded, args, environment).await,
+            DbCommand::Clean(args) => clean::clean(&loaded, args, environment).await,
         };
         done.unwrap_or_else(|output| output)
     });
@@ -219,50 +196,6 @@ async fn check(loaded: &Loaded, json: bool) -> Done {
     }
     let says = format!("{} found", count(found.len(), "violation"));
     Ok(Output::data(text).talk(says).code(code))
-}
-
-async fn clean(loaded: &Loaded, args: &CleanArgs, environment: &Environment) -> Done {
-    let store = door::open(loaded, Schema::Require).await?;
-    let micros = i64::try_from(args.older_than.as_micros()).unwrap_or(i64::MAX);
-    let before = Timestamp::from_micros(now().micros().saturating_sub(micros));
-    let mut cleaning = store.clean(CleanOptions {
-        dag: args.dag.clone(),
-        dry_run: args.dry_run,
-        keep_loads: args.keep_loads,
-        keep_audit: !args.audit,
-        ..CleanOptions::before(before)
-    });
-    let mut went: BTreeMap<String, u64> = BTreeMap::new();
-    let mut said = Instant::now();
-    while let Some(Cleaned { rows }) = or_failed(cleaning.next().await)? {
-        for (table, rows) in rows {
-            *went.entry(table).or_default() += rows;
-        }
-        if said.elapsed() >= SAY_EVERY {
-            said = Instant::now();
-            let runs = went.get("run").copied().unwrap_or_default();
-            let rows: u64 = went.values().sum();
-            environment.say(&format!("{runs} runs so far, {rows} rows in all"));
-        }
-    }
-    store.close().await;
-    went.retain(|_, rows| *rows > 0);
-    if args.common.json {
-        let all = json!({ "dry_run": args.dry_run, "before": before, "rows": went });
-        return Ok(printed(&all));
-    }
-    let verb = if args.dry_run { "would go" } else { "went" };
-    if went.is_empty() {
-        return Ok(Output::data(format!(
-            "nothing {verb}: no history ended before {before}\n"
-        )));
-    }
-    let rows: Vec<Vec<String>> = went
-        .iter()
-        .map(|(table, rows)| vec![table.clone(), rows.to_string()])
-        .collect();
-    let text = table(&["TABLE", "ROWS"], &rows);
-    Ok(Output::data(text).talk(format_args!("that {verb}: what ended before {before}")))
 }
 
 fn steps(all: &[Migration]) -> Vec<Value> {
