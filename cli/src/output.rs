@@ -75,6 +75,12 @@ impl Output {
         }
     }
 
+    /// One more line of data.
+    pub(crate) fn and(mut self, line: impl Display) -> Self {
+        self.stdout.push_str(&format!("{line}\n"));
+        self
+    }
+
     pub(crate) fn talk(mut self, line: impl Display) -> Self {
         self.stderr.push_str(&format!("{line}\n"));
         self

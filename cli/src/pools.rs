@@ -2,7 +2,8 @@
 
 use clap::{Args, Subcommand};
 use serde_json::json;
-use tidemill_scheduler::engine::{Command, Pausable};
+use tidemill_scheduler::engine::{Command, Pausable, PoolView};
+use tidemill_store::record::PoolRow;
 
 use crate::config::flags::OfCommand;
 use crate::config::{Environment, Flags};
@@ -92,36 +93,58 @@ pub(crate) fn run(command: &PoolsCommand, environment: &Environment) -> Output {
 
 fn list(args: &ListArgs, environment: &Environment) -> Result<Output, Output> {
     let remote = Remote::open(&args.settings, environment)?;
-    let pools = remote.read(remote.store.pools())?;
-    if args.json {
-        let all: Vec<_> = pools
-            .iter()
-            .map(|pool| {
-                json!({
-                    "name": pool.name, "slots": pool.slots, "holds_deferred": pool.holds_deferred,
-                    "paused": pool.paused, "edits": pool.edits,
-                })
-            })
-            .collect();
-        return Ok(Output::data(format!("{:#}\n", json!(all))));
+    // The scheduler knows those that nobody set, and what is taken; without one there is still what was set.
+    let asked: Option<Vec<PoolView>> = remote.look("/api/v1/pools").ok().flatten();
+    let known = asked.is_some();
+    let pools = match asked {
+        Some(pools) => pools,
+        None => stored(&remote)?,
+    };
+    let output = if args.json {
+        Output::data(format!("{:#}\n", json!(pools)))
+    } else {
+        Output::data(listed(&pools))
+    };
+    if known {
+        return Ok(output);
     }
+    Ok(output.talk(
+        "no scheduler answers: these are the pools that were set, and what is taken is not known",
+    ))
+}
+
+/// Pools as they were set.
+fn stored(remote: &Remote) -> Result<Vec<PoolView>, Output> {
+    let pools = remote.read(remote.store.pools())?;
+    let view = |pool: PoolRow| PoolView {
+        name: pool.name,
+        slots: pool.slots,
+        used: None,
+        holds_deferred: pool.holds_deferred,
+        paused: pool.paused,
+        edits: pool.edits,
+    };
+    Ok(pools.into_iter().map(view).collect())
+}
+
+fn listed(pools: &[PoolView]) -> String {
     let yes = |flag| if flag { "yes" } else { "no" }.to_owned();
     let rows: Vec<Vec<String>> = pools
         .iter()
         .map(|pool| {
-            let deferred = yes(pool.holds_deferred);
-            let edits = pool.edits.to_string();
             vec![
                 pool.name.to_string(),
                 shown(pool.slots),
+                pool.used
+                    .map_or_else(|| "?".to_owned(), |used| used.to_string()),
                 yes(pool.paused),
-                deferred,
-                edits,
+                yes(pool.holds_deferred),
+                pool.edits.to_string(),
             ]
         })
         .collect();
-    let head = ["POOL", "SLOTS", "PAUSED", "HOLDS DEFERRED", "EDITS"];
-    Ok(Output::data(table(&head, &rows)))
+    let head = ["POOL", "SLOTS", "USED", "PAUSED", "HOLDS DEFERRED", "EDITS"];
+    table(&head, &rows)
 }
 
 fn set(args: &SetArgs, environment: &Environment) -> Result<Output, Output> {

@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 use serde_json::json;
-use tidemill_scheduler::engine::{Command, Fleet};
+use tidemill_scheduler::engine::{Command, Fleet, WorkerView};
 
 use crate::config::flags::OfCommand;
 use crate::config::{Environment, Flags};
@@ -60,6 +60,13 @@ fn changed(args: &ChangedArgs, environment: &Environment) -> Result<Output, Outp
     )
 }
 
+/// As they are set: `team=crm,zone=europe-west3`.
+fn labels(worker: &WorkerView) -> String {
+    let pairs = worker.labels.iter();
+    let pairs: Vec<String> = pairs.map(|(key, value)| format!("{key}={value}")).collect();
+    pairs.join(",")
+}
+
 fn list(args: &ListArgs, environment: &Environment) -> Result<Output, Output> {
     let remote = Remote::open(&args.settings, environment)?;
     let fleet: Option<Fleet> = remote.look("/api/v1/fleet")?;
@@ -82,6 +89,7 @@ fn list(args: &ListArgs, environment: &Environment) -> Result<Output, Output> {
                 format!("{} of {}", worker.used, worker.slots),
                 worker.holds.to_string(),
                 worker.queues.join(", "),
+                labels(worker),
                 worker.versions.to_string(),
                 worker.build.to_string(),
             ]
@@ -93,6 +101,7 @@ fn list(args: &ListArgs, environment: &Environment) -> Result<Output, Output> {
         "SLOTS USED",
         "HOLDS",
         "QUEUES",
+        "LABELS",
         "DAGS",
         "BUILD",
     ];

@@ -2,6 +2,7 @@
 
 mod log;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -88,6 +89,10 @@ pub struct Hello {
     pub slots: u32,
     /// The queues that it serves.
     pub queues: Vec<Arc<str>>,
+    /// What else there is to say about it, for people: where it is, whose it is. Nothing is placed by it. An older worker
+    /// says none.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub labels: BTreeMap<Arc<str>, Arc<str>>,
     /// The DAG versions that it holds.
     pub versions: Vec<(DagId, Version)>,
     /// The attempts that it holds: after a reconnect both sides compare.

@@ -48,6 +48,17 @@ pub enum FromWorker {
     Hello(Hello),
     /// What became of attempts, in order.
     Reports(Vec<(AttemptRef, Report)>),
+    /// An attempt cannot be stopped yet; it is tried again. Nobody answers: it is said anew at the next try, and over the
+    /// next connection. Only for a scheduler whose [`ToWorker::Welcome`] says that it hears this.
+    Stuck {
+        /// Which.
+        attempt: AttemptRef,
+        /// What stands in the way, for people.
+        why: Arc<str>,
+        /// How long until the next try.
+        #[serde(with = "as_text")]
+        again: Duration,
+    },
     /// It is alive; answered by [`ToWorker::Beaten`].
     Beat {
         /// Which beat.
@@ -92,6 +103,9 @@ pub enum ToWorker {
         /// How long it may be silent.
         #[serde(with = "as_text")]
         lease: Duration,
+        /// Whether the scheduler hears of what cannot be stopped; an older one does not.
+        #[serde(default)]
+        hears_stuck: bool,
     },
     /// Something to do.
     Assign(Order),
@@ -194,6 +208,19 @@ impl Given {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_older_side_is_understood() {
+        let hello = r#"{"hello":{"worker":"w","build":"1","slots":4,"queues":["default"],"versions":[],"holds":[]}}"#;
+        let FromWorker::Hello(hello) = serde_json::from_str(hello).unwrap() else {
+            panic!("it is a hello")
+        };
+        assert!(hello.labels.is_empty());
+        let welcome: ToWorker = serde_json::from_str(r#"{"welcome":{"lease":"30s"}}"#).unwrap();
+        let lease = Duration::from_secs(30);
+        let hears_stuck = false;
+        assert_eq!(welcome, ToWorker::Welcome { lease, hears_stuck });
+    }
 
     #[test]
     fn a_connection_travels_and_is_shown_to_nobody() {

@@ -2,6 +2,7 @@
 //!
 //! `cargo bench -p tidemill-scheduler --bench engine`. The figures are in docs/performance.md.
 
+use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Duration;
@@ -67,6 +68,7 @@ impl Bench {
                 build: "bench".into(),
                 slots: u32::MAX,
                 queues: vec!["default".into()],
+                labels: BTreeMap::new(),
                 versions: vec![(spec.id().clone(), spec.version())],
                 holds: Vec::new(),
             }),

@@ -3,7 +3,8 @@
 use std::ops::Range;
 
 use tidemill_core::id::DagId;
-use tidemill_core::protocol::AttemptNo;
+use tidemill_core::protocol::{AttemptNo, RunNo};
+use tidemill_core::state::{RunState, RunType};
 use tidemill_core::time::Timestamp;
 
 use crate::bind::Args;
@@ -18,6 +19,19 @@ pub enum Before {
     Dated,
     /// All, also those by hand and by assets.
     Any,
+}
+
+/// Which runs many verbs are for. What is not given does not matter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Matching {
+    /// Of this DAG.
+    pub dag: Option<DagId>,
+    /// In one of these states.
+    pub states: Vec<RunState>,
+    /// Of one of these kinds.
+    pub kinds: Vec<RunType>,
+    /// Whose start lies within.
+    pub start: Range<Timestamp>,
 }
 
 impl Read for Timestamp {
@@ -81,6 +95,31 @@ impl Store {
         self.db().row(&sql::RUN_NAMED, args).await
     }
 
+    /// The numbers of all runs that match: of one DAG the newest start first, of all DAGs the newest run first. It reads
+    /// nothing else of them, so that there may be very many.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub async fn run_numbers(&self, of: &Matching) -> Result<Vec<RunNo>, StoreError> {
+        let args = Args::NONE
+            .time(of.start.start)
+            .time(of.start.end)
+            .text(listed(of.states.iter().map(|state| state.word())).as_deref())
+            .text(listed(of.kinds.iter().map(|kind| kind.word())).as_deref());
+        let failed = |state: &RunState| matches!(state, RunState::Failed | RunState::Cancelled);
+        let found: Vec<i64> = match &of.dag {
+            Some(dag) => {
+                let args = args.text(dag.as_str());
+                self.db().rows(&sql::RUN_NUMBERS_OF_DAG, args).await?
+            }
+            None if !of.states.is_empty() && of.states.iter().all(failed) => {
+                self.db().rows(&sql::RUN_NUMBERS_FAILED, args).await?
+            }
+            None => self.db().rows(&sql::RUN_NUMBERS, args).await?,
+        };
+        Ok(found.into_iter().map(RunNo).collect())
+    }
+
     /// All versions of a DAG, newest first.
     ///
     /// # Errors
@@ -98,6 +137,12 @@ impl Store {
         let args = Args::NONE.ints(of.iter().map(|attempt| attempt.0).collect());
         self.db().rows(&sql::OUTPUTS, args).await
     }
+}
+
+/// Words as the statements look for them: `,failed,success,`. None if there are none.
+fn listed<'a>(words: impl Iterator<Item = &'a str>) -> Option<String> {
+    let words: Vec<&str> = words.collect();
+    (!words.is_empty()).then(|| format!(",{},", words.join(",")))
 }
 
 fn dates(dag: &DagId, within: Range<Timestamp>) -> Args {

@@ -32,7 +32,7 @@ pub use check::Violation;
 pub use clean::{CleanOptions, Cleaned, Cleaning, LogsLeft};
 pub use commit::{CommitOutcome, Leader, Resolved, Settled};
 pub use error::{Constraint, SchemaError, StoreError};
-pub use find::Before;
+pub use find::{Before, Matching};
 pub use health::Health;
 pub use hint::{Hint, Listener};
 pub use lead::{Holder, Lead};

@@ -80,6 +80,9 @@ statements! {
         RUN_BEFORE = "find" / "run_before",
         RUN_HEADS = "find" / "run_heads",
         RUN_NAMED = "find" / "run_named",
+        RUN_NUMBERS = "find" / "run_numbers",
+        RUN_NUMBERS_FAILED = "find" / "run_numbers_failed",
+        RUN_NUMBERS_OF_DAG = "find" / "run_numbers_of_dag",
         VERSIONS_OF_DAG = "find" / "versions_of_dag",
 
         ASSET_EVENTS = "history" / "asset_events",

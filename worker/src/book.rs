@@ -7,6 +7,7 @@ use tidemill_core::protocol::{AttemptNo, AttemptRef, Report, Verdict};
 use tidemill_core::wire::Order;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
+use tokio::time::Instant;
 
 /// How far an attempt is.
 #[derive(Debug)]
@@ -41,9 +42,24 @@ pub(crate) struct Held {
     pub(crate) order: Arc<Order>,
     pub(crate) stage: Stage,
     pub(crate) wait: Option<Wait>,
+    /// Whether it was told to stop.
+    pub(crate) told: bool,
+    /// Why it could not be stopped yet, and when that is tried again.
+    pub(crate) stuck: Option<(Arc<str>, Instant)>,
 }
 
 impl Held {
+    /// What was ordered, before anything is done about it.
+    pub(crate) const fn new(order: Arc<Order>) -> Self {
+        Self {
+            order,
+            stage: Stage::Parked,
+            wait: None,
+            told: false,
+            stuck: None,
+        }
+    }
+
     pub(crate) fn of(&self) -> AttemptRef {
         self.order.assignment.attempt
     }
@@ -100,6 +116,17 @@ impl Book {
         holds
     }
 
+    /// What could not be stopped yet, why, and when that is tried again.
+    pub(crate) fn stuck(&self) -> Vec<(AttemptRef, Arc<str>, Instant)> {
+        let stuck = |held: &Held| {
+            let (why, at) = held.stuck.clone()?;
+            Some((held.of(), why, at))
+        };
+        let mut found: Vec<_> = self.held.values().filter_map(stuck).collect();
+        found.sort_by_key(|(of, ..)| *of);
+        found
+    }
+
     /// The attempts in a stage.
     pub(crate) fn in_stage(&self, is: impl Fn(&Stage) -> bool) -> Vec<AttemptRef> {
         let found = self.held.values().filter(|held| is(&held.stage));
@@ -114,6 +141,7 @@ impl Book {
         if over && let Some(held) = self.get_mut(attempt) {
             held.stage = Stage::Over;
             held.wait = None;
+            held.stuck = None;
         }
         self.unanswered.push_back((attempt, report));
     }

@@ -42,6 +42,8 @@ pub struct Config {
     pub slots: u32,
     /// The queues that it serves.
     pub queues: Vec<Arc<str>>,
+    /// What else there is to say about it, for people.
+    pub labels: BTreeMap<Arc<str>, Arc<str>>,
     /// How long running attempts may go on once it was told to stop.
     pub grace: Duration,
     /// What is started for a task that has a process of its own.

@@ -164,11 +164,7 @@ impl Run {
                 Err(Unready::Refused(why)) => {
                     return self.report(Report::Refused { why: why.into() });
                 }
-                Err(Unready::Failed(error)) => {
-                    warn!(attempt = %self.attempt().attempt, "cannot release what it left: {error}");
-                    sleep(pause).await;
-                    pause = (pause * 2).min(RELEASE_AGAIN_MAX);
-                }
+                Err(Unready::Failed(error)) => pause = self.stuck(&error, pause).await,
             }
         };
         let handle = handle.as_deref().and_then(parsed);
@@ -185,13 +181,28 @@ impl Run {
                 .unwrap_or_else(|panic| Err(panicked(&*panic)))
             {
                 Ok(()) => return self.report(Report::Stopped),
-                Err(error) => {
-                    warn!(attempt = %self.attempt().attempt, "cannot cancel what it started: {error}");
-                    sleep(pause).await;
-                    pause = (pause * 2).min(RELEASE_AGAIN_MAX);
-                }
+                Err(error) => pause = self.stuck(&error, pause).await,
             }
         }
+    }
+
+    /// Says what stands in the way, to the scheduler and in the attempt's log, and waits until it is tried again. Returns
+    /// how long to wait after that. There is no end to it: what runs outside may be alive, and nothing else of the
+    /// instance may begin before it is known not to be.
+    async fn stuck(&self, error: &TaskError, pause: Duration) -> Duration {
+        let attempt = self.attempt();
+        let again = pause.max(error.retry_after.unwrap_or_default());
+        let seconds = again.as_secs();
+        warn!(attempt = %attempt.attempt, "cannot cancel what it started: {error}; trying again in {seconds} s");
+        let line = format!("cannot cancel what it started: {error}; trying again in {seconds} s");
+        self.host.log(Level::Warn, &line);
+        self.tell(Event::Stuck {
+            attempt,
+            why: error.to_string().into(),
+            again,
+        });
+        sleep(again).await;
+        (pause * 2).min(RELEASE_AGAIN_MAX)
     }
 
     fn came(&self, came: Came) {

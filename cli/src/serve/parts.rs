@@ -119,6 +119,11 @@ pub(crate) fn worker_config(settings: &Settings, program: Option<Program>) -> Wo
             .iter()
             .map(|queue| queue.as_str().into())
             .collect(),
+        labels: settings
+            .labels
+            .iter()
+            .map(|(key, value)| (key.as_str().into(), value.as_str().into()))
+            .collect(),
         grace: settings.grace,
         isolation: WorkerIsolation {
             program,

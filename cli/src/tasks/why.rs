@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use tidemill_core::protocol::NOT_MAPPED;
-use tidemill_scheduler::engine::{Held, Holder, Why};
+use tidemill_scheduler::engine::{Gate, Held, Holder, Why};
 use tidemill_store::record::TaskRow;
 
 use super::WhyArgs;
@@ -32,15 +32,22 @@ pub(super) fn why(args: &WhyArgs, environment: &Environment) -> Result<Output, O
         ));
     }
     let over = task.as_ref().is_some_and(|task| task.state.is_final());
-    if has_ended(full.run.state) || over {
-        return Ok(ended(&full, task.as_ref(), args.json));
-    }
     let mut path = format!("/api/v1/why?run={}", run.id);
     if let Some(task) = &task {
         path.push_str(&format!(
             "&task={}&index={}",
             task.of.task, task.of.map_index
         ));
+    }
+    if has_ended(full.run.state) || over {
+        let shown = ended(&full, task.as_ref(), args.json);
+        let asked = task.as_ref().filter(|_| !args.json);
+        // It is over also if no scheduler is there to ask.
+        let told: Option<Why> = asked.and_then(|_| remote.look(&path).ok().flatten());
+        return Ok(match told.as_ref().and_then(stopping) {
+            Some(says) => shown.and(says),
+            None => shown,
+        });
     }
     let told: Option<Why> = match &task {
         Some(_) => remote.look(&path)?,
@@ -59,6 +66,13 @@ pub(super) fn why(args: &WhyArgs, environment: &Environment) -> Result<Output, O
         return Ok(Output::data(format!("{:#}\n", json!(why))));
     }
     Ok(Output::data(told_of(&full, task.as_ref(), &why)))
+}
+
+/// What of a task that is over still goes on.
+fn stopping(why: &Why) -> Option<&str> {
+    let mut gates = why.gates.iter();
+    let held = gates.find(|held| held.gate == Gate::Stopping && !held.open)?;
+    Some(&held.says)
 }
 
 /// What came of a task, or a run, that is over.

@@ -105,6 +105,7 @@ impl<'a> Play<'a> {
             build: WORKER.into(),
             slots: self.prepared.slots.unwrap_or(10_000),
             queues,
+            labels: BTreeMap::new(),
             versions: vec![(self.spec.id().clone(), self.spec.version())],
             holds: Vec::new(),
         }
@@ -239,7 +240,11 @@ impl<'a> Play<'a> {
             }
             Effect::Load(asked) => {
                 let rows = Box::new(self.rows.find(&asked));
-                self.inbox.push_back(Input::Loaded { asked, rows });
+                self.inbox.push_back(Input::Loaded {
+                    asked,
+                    rows,
+                    beyond: Vec::new(),
+                });
             }
         }
     }

@@ -7,6 +7,7 @@ mod database;
 mod project;
 mod reports;
 mod running;
+mod running_fleet;
 mod running_logs;
 mod scaffold;
 mod testing_kit;

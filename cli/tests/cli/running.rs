@@ -87,6 +87,7 @@ fn environment(folder: &Path) -> Environment {
         ("TIDEMILL_DATA_DIR", data.as_str()),
         ("TIDEMILL_LISTEN", "127.0.0.1:0"),
         ("TIDEMILL_LOG_LEVEL", "error"),
+        ("TIDEMILL_LABELS", "team=crm,zone=europe-west3"),
         ("USER", "ann"),
     ];
     Environment::new(set, folder)
@@ -122,7 +123,7 @@ impl Running {
         run_in(self.folder.path(), words)
     }
 
-    fn json(&self, words: &[&str]) -> Value {
+    pub(crate) fn json(&self, words: &[&str]) -> Value {
         let output = self.run(words);
         serde_json::from_str(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
     }

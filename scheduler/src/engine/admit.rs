@@ -305,6 +305,7 @@ impl World {
         };
         known.worker = worker;
         known.holds_slot = false;
+        known.stuck = None;
         known.of.hand = known.of.hand.wrapping_add(1);
         let of = known.of;
         if let Some(worker) = worker {
@@ -350,6 +351,7 @@ impl World {
             worker: up,
             since: self.now,
             holds_slot,
+            stuck: None,
         };
         self.begin_cleanup(run, cleanup);
         match up {
@@ -384,6 +386,7 @@ impl World {
                 worker: None,
                 since: self.now,
                 holds_slot: false,
+                stuck: None,
             };
             self.begin_cleanup(run, cleanup);
             self.send_cleanup(run, attempt);

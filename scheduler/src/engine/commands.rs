@@ -164,7 +164,7 @@ impl Engine {
             .world
             .read_back
             .as_ref()
-            .is_some_and(|(known, _)| *known == wanted);
+            .is_some_and(|read| read.wanted == wanted);
         if known || self.world.complete {
             Ok(())
         } else {

@@ -1,4 +1,4 @@
-//! The workers as people see them, and what waits for one that is not there.
+//! The workers and the pools as people see them, and what waits for a worker that is not there.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -36,6 +36,9 @@ pub struct WorkerView {
     pub draining: bool,
     /// The queues that it serves.
     pub queues: Vec<Arc<str>>,
+    /// What else it says about itself, for people.
+    #[serde(default)]
+    pub labels: BTreeMap<Arc<str>, Arc<str>>,
     /// How many DAG versions it holds.
     pub versions: usize,
     /// When its silence is too long.
@@ -57,7 +60,49 @@ pub struct Waiting {
     pub workers: usize,
 }
 
+/// A pool.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PoolView {
+    /// Its name.
+    pub name: Arc<str>,
+    /// How many slots it has; none for any number.
+    pub slots: Option<u32>,
+    /// How many are taken. None if nobody knows, because no scheduler was asked.
+    #[serde(default)]
+    pub used: Option<u32>,
+    /// Whether deferred tasks keep their slots.
+    pub holds_deferred: bool,
+    /// Whether it gives none.
+    pub paused: bool,
+    /// How often people changed it.
+    pub edits: u32,
+}
+
 impl Engine {
+    /// The pools that there are, by name. The one called `default` is always there.
+    #[must_use]
+    pub fn pools(&self) -> Vec<PoolView> {
+        let world = &self.world;
+        let there = (0..)
+            .zip(&world.lanes.pools)
+            .filter(|(_, pool)| pool.exists);
+        let mut pools: Vec<PoolView> = there
+            .map(|(at, pool)| {
+                let row = world.pool_row(at);
+                PoolView {
+                    name: row.name,
+                    slots: row.slots,
+                    used: Some(pool.gate.used),
+                    holds_deferred: row.holds_deferred,
+                    paused: row.paused,
+                    edits: row.edits,
+                }
+            })
+            .collect();
+        pools.sort_by(|a, b| a.name.cmp(&b.name));
+        pools
+    }
+
     /// The workers that are there, and what waits for them. It looks at all that waits.
     #[must_use]
     pub fn fleet(&self) -> Fleet {
@@ -74,6 +119,7 @@ impl Engine {
                     holds: worker.holds.len(),
                     draining: worker.draining,
                     queues,
+                    labels: worker.labels.clone(),
                     versions,
                     lease_until: worker.lease_until,
                 }

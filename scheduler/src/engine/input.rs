@@ -45,6 +45,17 @@ pub enum Input {
         /// What.
         report: Report,
     },
+    /// A worker cannot stop an attempt yet, and tries again.
+    Stuck {
+        /// Which worker.
+        worker: Arc<str>,
+        /// Which attempt.
+        attempt: AttemptRef,
+        /// What stands in the way, for people.
+        why: Arc<str>,
+        /// How long until it tries again.
+        again: Duration,
+    },
     /// DAG versions came, by a worker or by `dags deploy`.
     Deploy {
         /// What they are.
@@ -60,6 +71,8 @@ pub enum Input {
         asked: Wanted,
         /// Them.
         rows: Box<Recovered>,
+        /// The numbers of those that match as well, beyond the limit of [`Wanted::Matching`]: they were not read.
+        beyond: Vec<RunNo>,
     },
     /// The process around the engine has something to tell the world outside: that no worker takes a task, say.
     Tell(Notice),
@@ -110,7 +123,7 @@ pub enum Wanted {
         /// The run's name.
         name: Arc<str>,
     },
-    /// The runs that a filter finds, this many at the most.
+    /// The runs that a filter finds, newest first, as many as it is for. The numbers of all others are told with them.
     Matching(Filter),
 }
 

@@ -58,13 +58,23 @@ impl Engine {
                 attempt,
                 report,
             } => self.report(&worker, attempt, report),
+            Input::Stuck {
+                worker,
+                attempt,
+                why,
+                again,
+            } => self.stuck(&worker, attempt, why, again),
             Input::Deploy { specs, by } => self.deploy(&specs, &by),
             Input::Ask(request) => self.ask(request),
             Input::Tell(notice) => {
                 let to = (notice.route.as_str(), notice.severity);
                 self.world.tell(notice.key, to, None, &notice.body);
             }
-            Input::Loaded { asked, rows } => self.loaded(&asked, &rows),
+            Input::Loaded {
+                asked,
+                rows,
+                beyond,
+            } => self.loaded(&asked, &rows, beyond),
         }
         self.work();
     }
@@ -522,7 +532,7 @@ impl Engine {
             .world
             .read_back
             .as_ref()
-            .is_some_and(|(_, until)| *until > self.world.now);
+            .is_some_and(|read| read.until > self.world.now);
         while !kept && self.world.ended_weight > self.world.config.ended_tasks_kept {
             let first = self.world.ended.front().copied();
             let long_ago = self.world.config.ended_kept_for;

@@ -32,13 +32,14 @@ mod runs;
 mod schedule;
 mod slot;
 mod step;
+mod stuck;
 mod tell;
 mod why;
 mod workers;
 mod world;
 
 pub use effect::{Changed, DatePlan, Effect, Output, Refusal, TaskChange};
-pub use fleet::{Fleet, Waiting, WorkerView};
+pub use fleet::{Fleet, PoolView, Waiting, WorkerView};
 pub use input::{
     Around, Backfill, BulkAction, Command, Config, Defects, Filter, Input, Notice, Pausable,
     Request, RunVersion, SealedConnection, SealedVariable, Select, Selected, Trigger, Wanted,

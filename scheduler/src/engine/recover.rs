@@ -20,7 +20,7 @@ use super::machine::Engine;
 use super::plan::Plan;
 use super::run::{At, Run};
 use super::slot::{Flags, Moment, Slot};
-use super::world::{BackfillFacts, Cleanup, Timer, Todo, World};
+use super::world::{BackfillFacts, Cleanup, ReadBack, Timer, Todo, World};
 
 /// A run that is made so long after its deadline makes up for the past: it is not late.
 const MADE_UP_FOR: Duration = Duration::from_secs(24 * 3600);
@@ -144,6 +144,7 @@ impl Engine {
                 worker,
                 since: row.since,
                 holds_slot: false,
+                stuck: None,
             },
         );
     }
@@ -192,7 +193,7 @@ impl Engine {
     }
 
     /// Runs that had ended are back.
-    pub(super) fn loaded(&mut self, asked: &Wanted, rows: &Recovered) {
+    pub(super) fn loaded(&mut self, asked: &Wanted, rows: &Recovered, beyond: Vec<RunNo>) {
         let mut problems = Vec::new();
         self.world.recover_versions(rows, &mut problems);
         let before: BTreeSet<RunNo> = rows
@@ -247,7 +248,11 @@ impl Engine {
             }
             Wanted::Between { .. } | Wanted::Named { .. } | Wanted::Matching(_) => {
                 let until = self.world.now.after(READ_BACK_KEPT);
-                self.world.read_back = Some((asked.clone(), until));
+                self.world.read_back = Some(ReadBack {
+                    wanted: asked.clone(),
+                    until,
+                    beyond,
+                });
             }
         }
         // What was read back was stored before.

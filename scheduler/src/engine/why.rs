@@ -14,7 +14,6 @@ use super::machine::Engine;
 use super::plan::{Many, Pos};
 use super::run::{At, Run};
 use super::schedule::past_met;
-use super::slot::Flags;
 use super::world::World;
 
 /// What can hold a task, in the order in which it is looked at.
@@ -121,7 +120,7 @@ impl Why {
     }
 }
 
-fn held(gate: Gate, open: bool, says: impl Into<String>) -> Held {
+pub(super) fn held(gate: Gate, open: bool, says: impl Into<String>) -> Held {
     Held {
         gate,
         open,
@@ -153,6 +152,8 @@ impl Engine {
             ahead: 0,
         };
         if state.is_final() {
+            // It is over, and what it started outside may not be.
+            why.gates.extend(self.why_stopping(run, at));
             return Some(why);
         }
         if state == TaskState::None && !run.slots.is_empty() {
@@ -331,19 +332,7 @@ impl Engine {
                 format!("it is tried again at {retry_at}"),
             ));
         }
-        if slot.flags.has(Flags::STOPPING) {
-            let cleanup = self.world.cleanups.get(&slot.ended_attempt);
-            let worker = cleanup.and_then(|cleanup| self.world.workers.name(cleanup.worker?.get()));
-            let by = worker.map_or_else(
-                || "; no worker can do that now".to_owned(),
-                |name| format!(" by worker {name}"),
-            );
-            gates.push(held(
-                Gate::Stopping,
-                false,
-                format!("its last attempt is being stopped{by}"),
-            ));
-        }
+        gates.extend(self.why_stopping(run, at));
         self.why_limits(run, at, gates);
         gates.push(self.why_no_slot(run, at));
         gates.push(self.world.why_no_worker(run, at));

@@ -21,6 +21,7 @@ pub(super) type WorkerIx = NonZeroU32;
 pub(super) struct Worker {
     pub(super) name: Arc<str>,
     pub(super) build: Arc<str>,
+    pub(super) labels: BTreeMap<Arc<str>, Arc<str>>,
     pub(super) slots: u32,
     pub(super) used: u32,
     fleet: Option<u32>,
@@ -134,6 +135,7 @@ impl Workers {
         self.all.push(Worker {
             name: Arc::clone(name),
             build: "".into(),
+            labels: BTreeMap::new(),
             slots: 0,
             used: 0,
             fleet: None,
@@ -175,6 +177,7 @@ impl Workers {
         let worker = self.get_mut(at);
         worker.fleet = Some(fleet as u32);
         worker.build = Arc::clone(&hello.build);
+        worker.labels.clone_from(&hello.labels);
         worker.slots = hello.slots;
         worker.up = true;
         worker.draining = false;

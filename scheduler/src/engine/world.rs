@@ -22,10 +22,21 @@ use super::lanes::{ClassIx, GateIx, LaneIx, Lanes, PoolIx};
 use super::plan::{Plan, Pos};
 use super::run::{At, Run};
 use super::slot::Flags;
+use super::stuck::Stuck;
 use super::workers::{WorkerIx, Workers};
 
 /// Who did it, when nobody did.
 pub(super) const ENGINE: &str = "tidemill";
+
+/// What was read back for a command.
+#[derive(Debug)]
+pub(super) struct ReadBack {
+    pub(super) wanted: Wanted,
+    /// Until when it is kept at hand for the command.
+    pub(super) until: Timestamp,
+    /// Runs that match as well and were not read: there are too many.
+    pub(super) beyond: Vec<RunNo>,
+}
 
 /// A DAG, over all its versions.
 #[derive(Debug)]
@@ -104,6 +115,8 @@ pub(super) struct Cleanup {
     pub(super) since: Timestamp,
     /// Whether the worker still counts it among what it runs.
     pub(super) holds_slot: bool,
+    /// Why the worker has not done it yet, as it said last. It is not stored: the worker says it again.
+    pub(super) stuck: Option<Stuck>,
 }
 
 /// What rings when its time has come.
@@ -194,8 +207,8 @@ pub(super) struct World {
     pub(super) ended_weight: usize,
     /// Whether every run that there ever was is at hand.
     pub(super) complete: bool,
-    /// What was read back last for a command, and until when it is kept at hand for it.
-    pub(super) read_back: Option<(Wanted, Timestamp)>,
+    /// What was read back last for a command.
+    pub(super) read_back: Option<ReadBack>,
     pub(super) asked: FastMap<RunNo, ()>,
 }
 

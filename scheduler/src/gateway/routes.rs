@@ -20,7 +20,7 @@ use tokio::time::timeout;
 
 use super::socket::carry;
 use super::{Gate, Problem};
-use crate::engine::{Changed, Command, Fleet, Held, Why};
+use crate::engine::{Changed, Command, Fleet, Held, PoolView, Why};
 use crate::lead::{Answer, Bring, Standing, ToLead};
 
 /// How long a body may be, but for those that bring DAGs.
@@ -88,6 +88,7 @@ pub fn router(gate: Gate) -> Router {
         .route("/api/v1/commands", post(command))
         .route("/api/v1/why", get(why))
         .route("/api/v1/fleet", get(fleet))
+        .route("/api/v1/pools", get(pools))
         .route("/api/v1/queues/{queue}", get(super::queue::load))
         .route("/api/v1/logs", get(super::logs::page))
         .route("/api/v1/logs/search", get(super::logs::search))
@@ -225,6 +226,11 @@ async fn why(
 
 async fn fleet(State(gate): State<Gate>) -> Reply<Fleet> {
     let seen = gate.process().look(|engine| engine.fleet()).await;
+    seen.map(Json).map_err(|_| not_leading(&gate))
+}
+
+async fn pools(State(gate): State<Gate>) -> Reply<Vec<PoolView>> {
+    let seen = gate.process().look(|engine| engine.pools()).await;
     seen.map(Json).map_err(|_| not_leading(&gate))
 }
 

@@ -217,6 +217,16 @@ impl Session {
                 session: self.id,
                 nth,
             },
+            FromWorker::Stuck {
+                attempt,
+                why,
+                again,
+            } => ToLead::Stuck {
+                worker,
+                attempt,
+                why,
+                again,
+            },
             FromWorker::Draining => ToLead::Draining(worker),
             FromWorker::Left => ToLead::Left(worker),
             FromWorker::Ask { id, what } => {

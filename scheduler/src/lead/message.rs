@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tidemill_core::protocol::{AttemptRef, Hello, Report};
 use tidemill_core::spec::DagSpec;
@@ -68,6 +69,17 @@ pub enum ToLead {
         /// Which beat.
         nth: u64,
     },
+    /// A worker cannot stop an attempt yet.
+    Stuck {
+        /// The worker.
+        worker: Arc<str>,
+        /// The attempt.
+        attempt: AttemptRef,
+        /// What stands in the way.
+        why: Arc<str>,
+        /// How long until it tries again.
+        again: Duration,
+    },
     /// A worker takes nothing new.
     Draining(Arc<str>),
     /// A worker holds nothing any more.
@@ -87,6 +99,12 @@ impl std::fmt::Debug for ToLead {
             Self::Gone { worker, session } => write!(f, "Gone({worker}, {session})"),
             Self::Reports { worker, reports } => write!(f, "Reports({worker}, {reports:?})"),
             Self::Beat { worker, nth, .. } => write!(f, "Beat({worker}, {nth})"),
+            Self::Stuck {
+                worker,
+                attempt,
+                why,
+                ..
+            } => write!(f, "Stuck({worker}, {attempt:?}, {why})"),
             Self::Draining(worker) => write!(f, "Draining({worker})"),
             Self::Left(worker) => write!(f, "Left({worker})"),
             Self::Bring(bring) => write!(f, "Bring({} versions)", bring.specs.len()),

@@ -12,7 +12,6 @@ use std::time::Duration;
 use tidemill_core::crash;
 use tidemill_core::protocol::{AttemptNo, AttemptRef, Duty};
 use tidemill_core::wire::{Order, ToWorker};
-use tidemill_store::record::Recovered;
 use tidemill_store::{Leader, Settled, Store, StoreError};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
@@ -20,7 +19,7 @@ use tracing::{debug, error, warn};
 
 use super::clock::Clock;
 use super::desk::Desk;
-use super::lookup::read_back;
+use super::lookup::{ReadBack, read_back};
 use super::mail::{Mail, Sessions};
 use super::message::{Bring, Join, ToLead};
 use super::outputs::{self, Outputs};
@@ -49,7 +48,7 @@ pub(super) enum Ended {
 /// What came back from the database.
 enum Back {
     Committed(Result<Settled, StoreError>, Vec<Effect>, u64, Duration),
-    Read(Result<Box<Recovered>, StoreError>, Box<Wanted>, Option<u64>),
+    Read(Result<ReadBack, StoreError>, Box<Wanted>, Option<u64>),
 }
 
 type Flight = Pin<Box<dyn Future<Output = Back> + Send>>;
@@ -195,8 +194,8 @@ impl Term {
         if let Some((wanted, ask)) = self.reads.pop_front() {
             let store = self.store.clone();
             return Some(Box::pin(async move {
-                let rows = read_back(&store, &wanted).await;
-                Back::Read(rows.map(Box::new), wanted, ask)
+                let read = read_back(&store, &wanted).await;
+                Back::Read(read, wanted, ask)
             }));
         }
         let output = self.engine.take();
@@ -255,10 +254,11 @@ impl Term {
                     crash::here("scheduler_between_batches");
                 }
             },
-            Back::Read(Ok(rows), asked, ask) => {
+            Back::Read(Ok(read), asked, ask) => {
                 self.apply(Input::Loaded {
                     asked: *asked,
-                    rows,
+                    rows: read.rows,
+                    beyond: read.beyond,
                 });
                 if let Some(request) = ask.and_then(|id| self.desk.again(id)) {
                     self.apply(Input::Ask(request));
@@ -310,6 +310,17 @@ impl Term {
                     self.apply(Input::Beat { worker });
                 }
             }
+            ToLead::Stuck {
+                worker,
+                attempt,
+                why,
+                again,
+            } => self.apply(Input::Stuck {
+                worker,
+                attempt,
+                why,
+                again,
+            }),
             ToLead::Draining(worker) => self.apply(Input::Draining { worker }),
             ToLead::Left(worker) => self.apply(Input::Left { worker }),
             ToLead::Bring(bring) => self.bring(bring),
@@ -325,8 +336,11 @@ impl Term {
         // What was decided for its last connection, and is not said yet, is not said over this one.
         self.sessions.join(&join, self.taken);
         let lease = self.engine.lease();
-        self.sessions
-            .tell(&join.hello.worker, ToWorker::Welcome { lease });
+        let welcome = ToWorker::Welcome {
+            lease,
+            hears_stuck: true,
+        };
+        self.sessions.tell(&join.hello.worker, welcome);
         self.apply(Input::Hello(join.hello));
     }
 

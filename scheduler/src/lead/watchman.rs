@@ -164,6 +164,7 @@ mod tests {
             build: "b".into(),
             slots: 1,
             queues: vec!["default".into()],
+            labels: BTreeMap::new(),
             versions: vec![(spec.id().clone(), spec.version())],
             holds: Vec::new(),
         };

@@ -204,9 +204,13 @@ impl Kit {
     }
 
     fn load(&mut self, asked: Wanted) {
-        let rows = Box::new(self.mirror.load(&asked));
+        let (rows, beyond) = self.mirror.load(&asked);
         self.loads.push(asked.clone());
-        self.apply(Input::Loaded { asked, rows });
+        self.apply(Input::Loaded {
+            asked,
+            rows: Box::new(rows),
+            beyond,
+        });
     }
 
     /// A worker that holds every version there is.
@@ -217,6 +221,7 @@ impl Kit {
             build: "test".into(),
             slots,
             queues: queues.iter().map(|queue| (*queue).into()).collect(),
+            labels: BTreeMap::new(),
             versions,
             holds: Vec::new(),
         };

@@ -19,5 +19,6 @@ mod rules;
 mod schedules;
 mod secrets;
 mod setups;
+mod stuck;
 mod versions;
 mod workers;

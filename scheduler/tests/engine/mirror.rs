@@ -1,5 +1,6 @@
 //! What would be stored: every change goes in, and only if the store would take it.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -314,10 +315,10 @@ impl Mirror {
         rows
     }
 
-    /// What reading runs back gives.
-    pub(crate) fn load(&self, wanted: &Wanted) -> Recovered {
+    /// What reading runs back gives, and the numbers of those that match as well, beyond as many as were wanted.
+    pub(crate) fn load(&self, wanted: &Wanted) -> (Recovered, Vec<RunNo>) {
         let runs = self.runs.values();
-        match wanted {
+        let rows = match wanted {
             Wanted::Runs(numbers) => self.rows_of(runs.filter(|run| numbers.contains(&run.id))),
             Wanted::Before {
                 dag,
@@ -334,8 +335,16 @@ impl Mirror {
             Wanted::Named { dag, name } => {
                 self.rows_of(runs.filter(|run| run.dag == *dag && run.name == *name))
             }
-            Wanted::Matching(filter) => self.rows_of(runs.filter(|run| fits(filter, run))),
-        }
+            Wanted::Matching(filter) => {
+                let mut found: Vec<_> = runs.filter(|run| fits(filter, run)).collect();
+                let of_dag = filter.dag.is_some();
+                found.sort_by_key(|run| Reverse((of_dag.then_some(run.start), run.id)));
+                let beyond = found.split_off(found.len().min(filter.runs_max.max(1) as usize));
+                let beyond = beyond.into_iter().map(|run| run.id).collect();
+                return (self.rows_of(found), beyond);
+            }
+        };
+        (rows, Vec::new())
     }
 
     fn rows_of<'a>(&self, runs: impl IntoIterator<Item = &'a RunRow>) -> Recovered {

@@ -343,6 +343,7 @@ impl Bare {
             build: "test".into(),
             slots: 10,
             queues: vec!["default".into()],
+            labels: BTreeMap::new(),
             versions: vec![(spec.id().clone(), spec.version())],
             holds: Vec::new(),
         };

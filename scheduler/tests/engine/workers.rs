@@ -1,5 +1,6 @@
 //! Workers that come, go, fall silent and come back: who holds what, and whose word counts.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tidemill_core::operator::TaskError;
@@ -481,6 +482,18 @@ fn a_person_can_end_one_attempt() {
     assert!(kit.ask(Command::CancelAttempt { of }).is_err());
     kit.finish(run, "t1");
     assert_eq!(kit.run_state(run), RunState::Failed);
+}
+
+#[test]
+fn people_see_the_labels_that_a_worker_said_last() {
+    let mut kit = fleet(1, 1);
+    let labels = |kit: &Kit| kit.engine.fleet().workers[0].labels.clone();
+    assert_eq!(labels(&kit), BTreeMap::new());
+    let zone = BTreeMap::from([("zone".into(), "europe-west3".into())]);
+    let hello = kit.workers.get_mut("w1").unwrap();
+    hello.labels.clone_from(&zone);
+    kit.hello("w1");
+    assert_eq!(labels(&kit), zone);
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 use tidemill_core::protocol::{AttemptNo, RunNo};
 use tidemill_core::state::{RunState, RunType};
-use tidemill_store::Before;
 use tidemill_store::record::{Changes, Recovered, RunRow};
+use tidemill_store::{Before, Matching};
 
 use crate::place::Place;
 use crate::round_trip::{everything, lead, put};
@@ -63,6 +63,62 @@ pub(crate) async fn runs_are_found_by_their_dates(place: &Place) {
     );
     let versions = store.versions(&crm).await.expect("it reads");
     assert_eq!(versions.len(), 2);
+}
+
+pub(crate) async fn the_numbers_of_all_runs_that_match_are_found(place: &Place) {
+    let leader = lead(&place.store).await;
+    let (crm, shop) = (version_row("crm", "x"), version_row("shop", "x"));
+    let mut changes = ten_days();
+    changes.new_runs[4].state = RunState::Failed;
+    changes.new_runs[7].state = RunState::Cancelled;
+    changes.new_runs.push(RunRow {
+        state: RunState::Failed,
+        ..run_row(5, &shop)
+    });
+    changes.dags = vec![dag_row(&crm), dag_row(&shop)];
+    changes.versions = vec![crm, shop];
+    put(&leader, 1, &changes).await;
+    let all = Matching {
+        dag: None,
+        states: Vec::new(),
+        kinds: Vec::new(),
+        start: day(0)..day(99),
+    };
+    let found = |of: Matching| async move {
+        let found = place.store.run_numbers(&of).await.expect("it reads");
+        found.into_iter().map(|run| run.0).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        found(all.clone()).await,
+        [19, 18, 17, 16, 15, 14, 13, 12, 11, 10, 5]
+    );
+    let bad = Matching {
+        states: vec![RunState::Failed, RunState::Cancelled],
+        ..all.clone()
+    };
+    assert_eq!(found(bad.clone()).await, [17, 14, 5]);
+    let one = Matching {
+        states: vec![RunState::Cancelled],
+        ..all.clone()
+    };
+    assert_eq!(found(one).await, [17]);
+    let mixed = Matching {
+        states: vec![RunState::Success, RunState::Failed],
+        kinds: vec![RunType::Manual, RunType::Backfill],
+        ..all.clone()
+    };
+    assert_eq!(found(mixed).await, [19, 16, 13, 10]);
+    let of_dag = Matching {
+        dag: Some(dag_id("crm")),
+        ..bad
+    };
+    assert_eq!(found(of_dag).await, [17, 14]);
+    let days = Matching {
+        dag: Some(dag_id("crm")),
+        start: day(12)..day(15),
+        ..all
+    };
+    assert_eq!(found(days).await, [14, 13, 12]);
 }
 
 pub(crate) async fn runs_that_have_ended_are_read_back_when_asked_for(place: &Place) {

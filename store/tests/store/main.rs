@@ -67,7 +67,8 @@ on_both! {
         a_row_that_somebody_spoilt_is_named,
         outputs_are_found_by_their_attempts,
         runs_are_found_by_their_dates,
-        runs_that_have_ended_are_read_back_when_asked_for;
+        runs_that_have_ended_are_read_back_when_asked_for,
+        the_numbers_of_all_runs_that_match_are_found;
     healths:
         a_probe_commits_and_changes_nothing,
         the_database_tells_how_it_keeps_what_was_committed;

@@ -171,6 +171,20 @@ fn asked() -> Vec<Asked> {
             &["'dag_3'", "@1700000000", "@1700090000"],
         ),
         (statement!("find/run_named"), &["'dag_3'", "'scheduled__3'"]),
+        (
+            statement!("find/run_numbers_of_dag"),
+            &[
+                "@1700000000",
+                "@1700090000",
+                "',failed,'",
+                "NULL",
+                "'dag_3'",
+            ],
+        ),
+        (
+            statement!("find/run_numbers_failed"),
+            &[EVER[0], EVER[1], "',failed,'", "',manual,'"],
+        ),
         (statement!("secret/connection_named"), &["'name_77'"]),
         (statement!("secret/variable_named"), &["'name_77'"]),
         (statement!("recover/active_runs"), &[]),

@@ -45,18 +45,17 @@ impl Session {
                 blind: 0,
             };
             self.book.hold(Held {
-                order,
                 stage: Stage::Parked,
                 wait: Some(wait),
+                ..Held::new(order)
             });
             return self.lookout.add(attempt, Instant::now());
         }
         let works = order.assignment.duty == Duty::Run;
         let stage = self.start(Arc::clone(&order), works, carry_out);
         self.book.hold(Held {
-            order,
             stage,
-            wait: None,
+            ..Held::new(order)
         });
     }
 
@@ -100,23 +99,58 @@ impl Session {
             let why = "the worker does not hold it".into();
             return self.book.report(attempt, Report::Refused { why });
         };
+        held.told = true;
         match &held.stage {
             Stage::Busy { stop, .. } => {
                 let _ = stop.send(true);
             }
-            Stage::Parked | Stage::Over => {
-                let handle = held.wait.take().map(|wait| wait.handle);
-                let handle = handle.or_else(|| held.order.assignment.handle.clone());
-                let order = Arc::clone(&held.order);
-                let stage = self.start(order, false, |run| run.release(handle));
-                if let Some(held) = self.book.get_mut(attempt) {
-                    held.stage = stage;
-                }
-            }
+            Stage::Parked | Stage::Over => self.release(attempt),
         }
     }
 
+    /// Cancels what an attempt may have started outside: nothing of it goes on here any more.
+    fn release(&mut self, attempt: AttemptRef) {
+        let Some(held) = self.book.get_mut(attempt) else {
+            return;
+        };
+        let handle = held.wait.take().map(|wait| wait.handle);
+        let handle = handle.or_else(|| held.order.assignment.handle.clone());
+        let order = Arc::clone(&held.order);
+        let stage = self.start(order, false, |run| run.release(handle));
+        if let Some(held) = self.book.get_mut(attempt) {
+            held.stage = stage;
+        }
+    }
+
+    /// Whether an attempt was told to stop and came to its end, or to a wait, by itself before it heard of that, or could
+    /// not even be made. What it may have started is then still to be cancelled.
+    fn is_to_be_released(&self, event: &Event) -> Option<AttemptRef> {
+        let attempt = match event {
+            Event::Report {
+                report: Report::Started | Report::Stopped | Report::Refused { .. },
+                ..
+            } => return None,
+            Event::Report { attempt, .. }
+            | Event::Waits { attempt, .. }
+            | Event::Blind { attempt, .. } => *attempt,
+            Event::Stuck { .. } | Event::Ask { .. } => return None,
+        };
+        self.book
+            .get(attempt)
+            .is_some_and(|held| held.told)
+            .then_some(attempt)
+    }
+
     pub(super) fn event(&mut self, event: Event) {
+        if let Some(attempt) = self.is_to_be_released(&event) {
+            if let (Event::Waits { handle, why, .. }, Some(held)) =
+                (event, self.book.get_mut(attempt))
+            {
+                let blind = 0;
+                held.wait = Some(Wait { handle, why, blind });
+            }
+            return self.release(attempt);
+        }
         match event {
             Event::Report { attempt, report } => {
                 // What is not held any more was taken away: somebody else has it.
@@ -139,6 +173,11 @@ impl Session {
                 wait,
             ),
             Event::Blind { attempt, error } => self.blind(attempt, error),
+            Event::Stuck {
+                attempt,
+                why,
+                again,
+            } => self.stuck(attempt, &why, again),
             Event::Ask { what, reply } => {
                 self.asked += 1;
                 self.asks.insert(self.asked, reply);
@@ -147,6 +186,37 @@ impl Session {
                     what,
                 });
             }
+        }
+    }
+
+    /// An attempt cannot be stopped yet: people should see why.
+    fn stuck(&mut self, attempt: AttemptRef, why: &str, again: Duration) {
+        let why: Arc<str> = self.logs.masker().mask(why).into();
+        let Some(held) = self.book.get_mut(attempt) else {
+            return;
+        };
+        held.stuck = Some((Arc::clone(&why), Instant::now() + again));
+        if self.hears_stuck {
+            self.outgoing.push(FromWorker::Stuck {
+                attempt,
+                why,
+                again,
+            });
+        }
+    }
+
+    /// A scheduler that this worker comes to knows nothing of what it could not stop.
+    pub(super) fn say_stuck_again(&mut self) {
+        if !self.hears_stuck {
+            return;
+        }
+        let now = Instant::now();
+        for (attempt, why, at) in self.book.stuck() {
+            self.outgoing.push(FromWorker::Stuck {
+                attempt,
+                why,
+                again: at.saturating_duration_since(now),
+            });
         }
     }
 

@@ -61,6 +61,12 @@ pub(crate) enum Event {
         attempt: AttemptRef,
         error: TaskError,
     },
+    /// It cannot be stopped yet; it is tried again.
+    Stuck {
+        attempt: AttemptRef,
+        why: Arc<str>,
+        again: Duration,
+    },
     /// A task needs something that only the scheduler can fetch.
     Ask {
         what: Asked,
@@ -94,6 +100,8 @@ pub(crate) struct Session {
     beats: HashMap<u64, Instant>,
     beat: u64,
     draining: bool,
+    /// Whether the scheduler hears of what cannot be stopped.
+    hears_stuck: bool,
     logs: LogBook,
     isolation: Arc<Isolation>,
 }
@@ -117,6 +125,7 @@ impl Session {
             beats: HashMap::new(),
             beat: 0,
             draining: false,
+            hears_stuck: false,
             logs: LogBook::new(LogLimits::default(), Masker::new()),
         }
     }
@@ -309,9 +318,11 @@ impl Session {
     fn hear(&mut self, open: &mut Open, message: ToWorker) -> Step {
         match message {
             ToWorker::Need { versions } => self.hello(open, &versions),
-            ToWorker::Welcome { lease } => {
+            ToWorker::Welcome { lease, hears_stuck } => {
                 open.is_in = true;
                 self.lease = lease;
+                self.hears_stuck = hears_stuck;
+                self.say_stuck_again();
                 self.confirmed = Instant::now();
                 self.beats.clear();
                 self.send_beat();
@@ -363,6 +374,7 @@ impl Session {
             build: Arc::clone(&self.config.build),
             slots: self.config.slots,
             queues: self.config.queues.clone(),
+            labels: self.config.labels.clone(),
             versions: self.project.versions(),
             holds: self.book.holds(),
         }));
@@ -402,6 +414,7 @@ impl Session {
         }
         self.outgoing.clear();
         self.beats.clear();
+        self.hears_stuck = false;
     }
 
     fn beats_at(&self) -> Instant {

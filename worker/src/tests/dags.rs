@@ -54,6 +54,8 @@ enum Kind {
     Huge,
     Asks,
     Job,
+    /// A job that is cancelled with the help of a connection.
+    Foreign,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -78,7 +80,7 @@ impl Operator for Work {
             Kind::Panics => panic!("no such luck"),
             Kind::Huge => Value::from("x".repeat(2 << 20)),
             Kind::Asks => Value::from(ctx.connection("crm").await?.field("host")?),
-            Kind::Job => return Ok(step(0)),
+            Kind::Job | Kind::Foreign => return Ok(step(0)),
         }))
     }
 
@@ -97,7 +99,10 @@ impl Operator for Work {
         })
     }
 
-    async fn cancel(&self, _: &TaskContext, handle: Option<Value>) -> TaskResult<()> {
+    async fn cancel(&self, ctx: &TaskContext, handle: Option<Value>) -> TaskResult<()> {
+        if self.kind == Kind::Foreign {
+            ctx.connection("gcp").await?;
+        }
         if let Some(handle) = handle {
             SEEN.with_borrow_mut(|seen| seen.cancelled.push(handle.to_string()));
         }
@@ -152,6 +157,7 @@ pub(super) fn dag() -> Dag {
             ("huge", Kind::Huge),
             ("job", Kind::Job),
             ("asks", Kind::Asks),
+            ("foreign", Kind::Foreign),
         ] {
             dag.add(name, Work { kind });
         }

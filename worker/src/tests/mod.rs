@@ -2,6 +2,7 @@
 
 mod dags;
 mod stage;
+mod stuck;
 
 use std::time::Duration;
 
@@ -136,6 +137,10 @@ async fn after_a_reconnect_unanswered_reports_are_said_again() {
     stage.answer(quick, Verdict::Recorded);
     let hello = stage.reconnect().await;
     assert_eq!(hello.holds, [endless]);
+    assert_eq!(
+        hello.labels,
+        [("zone".into(), "europe-west3".into())].into()
+    );
 }
 
 #[tokio::test(start_paused = true)]

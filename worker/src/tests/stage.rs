@@ -89,6 +89,7 @@ impl Stage {
             build: "test".into(),
             slots: 8,
             queues: vec!["default".into()],
+            labels: [("zone".into(), "europe-west3".into())].into(),
             grace: Duration::from_secs(10),
             isolation: crate::Isolation::default(),
             looks_per_second: std::collections::BTreeMap::new(),
@@ -140,7 +141,10 @@ impl Stage {
         let FromWorker::Hello(hello) = self.hear().await else {
             panic!("it says hello")
         };
-        self.tell(ToWorker::Welcome { lease: LEASE });
+        self.tell(ToWorker::Welcome {
+            lease: LEASE,
+            hears_stuck: true,
+        });
         hello
     }
 
@@ -177,6 +181,7 @@ impl Stage {
                     self.tell(ToWorker::Beaten { nth, leads });
                 }
                 FromWorker::Reports(reports) => self.reports.extend(reports),
+                FromWorker::Logs(_) => {}
                 other => self.heard.push_back(other),
             }
         }

@@ -470,12 +470,13 @@ impl Sim {
             // It tries until it can.
             return self.read_later(who, wanted, then);
         }
-        let rows = Box::new(self.store.rows.load(&wanted));
+        let (rows, beyond) = self.store.rows.load(&wanted);
         self.tell(
             who,
             Input::Loaded {
                 asked: wanted,
-                rows,
+                rows: Box::new(rows),
+                beyond,
             },
         );
         if let Some(request) = then {

@@ -220,6 +220,7 @@ impl Sim {
             build: "sim".into(),
             slots: of.slots,
             queues: of.queues.clone(),
+            labels: BTreeMap::new(),
             versions: of.versions.clone(),
             holds: of.held.keys().copied().collect(),
         };

@@ -37,7 +37,7 @@ impl Engine {
             .collect();
         runs.sort_unstable();
         let limit = usize::try_from(filter.runs_max.max(1)).unwrap_or(usize::MAX);
-        let left = runs.len().saturating_sub(limit);
+        let left = runs.len().saturating_sub(limit) + self.beyond(filter);
         runs.truncate(limit);
         let mut changed = Changed {
             runs_left: u32::try_from(left).unwrap_or(u32::MAX),
@@ -74,7 +74,24 @@ impl Engine {
         }
         changed.writes_again.sort_unstable();
         changed.writes_again.dedup();
+        if left > 0 && !asking.dry_run {
+            // The same again is for the next ones, which are not at hand yet.
+            self.world.read_back = None;
+        }
         Ok(changed)
+    }
+
+    /// How many runs match that were not read back, because there are too many. One that is at hand is counted there.
+    fn beyond(&self, filter: &Filter) -> usize {
+        let read =
+            self.world.read_back.as_ref().filter(
+                |read| matches!(&read.wanted, Wanted::Matching(wanted) if wanted == filter),
+            );
+        let beyond = read.map_or(&[][..], |read| &read.beyond);
+        beyond
+            .iter()
+            .filter(|run| !self.runs.contains_key(run))
+            .count()
     }
 }
 
