@@ -17,6 +17,8 @@ use crate::runs::RunsCommand;
 use crate::serve::{SchedulerArgs, StandaloneArgs, WorkerArgs};
 use crate::tasks::TasksCommand;
 use crate::test_run;
+use crate::tokens::TokensCommand;
+use crate::users::UsersCommand;
 use crate::variables::{KeysCommand, VariablesCommand};
 use crate::workers::{AssetsCommand, WorkersCommand};
 
@@ -121,6 +123,16 @@ pub(crate) enum Command {
     Keys {
         #[command(subcommand)]
         command: KeysCommand,
+    },
+    /// Say who may come in, and what they may do.
+    Users {
+        #[command(subcommand)]
+        command: UsersCommand,
+    },
+    /// Make, list and revoke what programs come in with.
+    Tokens {
+        #[command(subcommand)]
+        command: TokensCommand,
     },
     /// Make, look at, check and clean the database.
     Db {

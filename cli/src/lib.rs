@@ -58,6 +58,8 @@ mod table;
 mod tasks;
 mod test_run;
 pub mod testing;
+mod tokens;
+mod users;
 mod variables;
 mod workers;
 
@@ -163,6 +165,8 @@ pub fn run_in(
         },
         Command::Connections { command } => connections::run(&command, environment),
         Command::Variables { command } => variables::run(&command, environment),
+        Command::Users { command } => users::run(&command, environment),
+        Command::Tokens { command } => tokens::run(&command, environment),
         Command::Keys { command } => variables::run_keys(&command, environment),
         Command::Db { command } => db::run(&command, environment),
         Command::Doctor(args) => doctor::run(&args, environment, style),

@@ -14,6 +14,7 @@ pub mod operator;
 pub mod params;
 pub mod problem;
 pub mod protocol;
+pub mod role;
 pub mod snapshot;
 pub mod span;
 pub mod spec;

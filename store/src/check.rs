@@ -62,6 +62,11 @@ static CHECKS: &[Check] = checks! {
     RUN_WITHOUT_DATE "A run of a backfill has a date there." false;
     LEADER_ROW "There is one row that says who leads, and its numbers make sense." false;
     NUMBER_BEYOND "No number is higher than the highest that was ever given." false;
+    ACCESS_TURN_ROW "There is one row that gives the turn to change access, and no line of the audit log is beyond it." false;
+    ACCESS_ROLE "Every role is one that there is." false;
+    ADMIN_MISSING "Where there are users, one of them is an admin who is not disabled." false;
+    DISABLED_SESSION "Nobody who is disabled is signed in." false;
+    SECRET_IN_CLEAR "No password, no secret of a session and no token lies in the database in clear." false;
 };
 
 impl Store {

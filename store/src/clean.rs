@@ -78,6 +78,12 @@ static OLD: &[(&str, &Sql, &Sql)] = &[
         &sql::CLEAN_OLD_BACKFILL,
         &sql::COUNT_OLD_BACKFILL,
     ),
+    ("session", &sql::CLEAN_OLD_SESSION, &sql::COUNT_OLD_SESSION),
+    (
+        "login_attempt",
+        &sql::CLEAN_OLD_LOGIN_ATTEMPT,
+        &sql::COUNT_OLD_LOGIN_ATTEMPT,
+    ),
 ];
 
 /// How many rows that are of no run go in one step.

@@ -104,6 +104,12 @@ pub enum StoreError {
     /// The row that says who leads is gone.
     #[error("find who leads: the row of table leader is gone; restore it from a backup")]
     NoLeaderRow,
+    /// The row that gives the turn to change access is gone.
+    #[error(
+        "change access: the row of table access_turn is gone; restore it from a backup, or insert one whose audit_last is the \
+         lowest id of table audit, or 0"
+    )]
+    NoAccessRow,
     /// The process is shutting down.
     #[error("finish: the process is shutting down")]
     Shutdown,
@@ -197,12 +203,15 @@ pub enum Constraint {
     RunName,
     /// A DAG has one run for a date.
     RunDate,
+    /// Nobody elsewhere is two users here.
+    UserSso,
 }
 
 impl Constraint {
     const fn names(self) -> (&'static str, &'static str) {
         match self {
             Self::RunName => ("run_name_unique", "run.dag, run.name"),
+            Self::UserSso => ("user_account_sso_unique", "user_account.sso"),
             Self::RunDate => ("run_date_unique", "run.dag, run.interval_start"),
         }
     }

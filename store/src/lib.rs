@@ -4,6 +4,7 @@
 //! [active](Store::recover), and [commits](Leader::commit) batches of [`record::Changes`]. Pages and the command line read
 //! beside it.
 
+pub mod access;
 mod bind;
 mod check;
 mod clean;

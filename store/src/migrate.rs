@@ -43,6 +43,7 @@ macro_rules! steps {
 static STEPS: &[Known] = steps! {
     1 "0001_tables",
     2 "0002_log_left",
+    3 "0003_access",
 };
 
 /// What comes before each step: the table of steps, and nobody else taking any.

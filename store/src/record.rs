@@ -1,6 +1,7 @@
 //! The rows, as the engine writes them and reads them back. A row says how things stand, not what happened: writing the
 //! newest row of an instance is enough, however often it changed since the last commit.
 
+mod access;
 mod changes;
 mod head;
 mod history;
@@ -8,6 +9,7 @@ mod people;
 mod run;
 mod secrets;
 
+pub use access::{AttemptsRow, GrantRow, SessionRow, TokenRow, UserRow};
 pub use changes::{Changes, Highest, Recovered};
 pub use head::RunHead;
 pub use history::{AssetEventRow, AttemptEnd, AttemptRow, LoadRow, OutboxRow, OutputRow};

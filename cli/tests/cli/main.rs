@@ -1,5 +1,6 @@
 //! What people and CI systems rely on from the command line and the testing kit.
 
+mod access;
 mod commands;
 mod config;
 mod connections;

@@ -32,7 +32,7 @@ fn stuck(kit: &mut Kit, worker: &str, attempt: AttemptRef, why: &str) {
 }
 
 fn stopping(kit: &Kit, attempt: AttemptRef) -> Option<Held> {
-    let why = kit.engine.why(attempt.of).unwrap();
+    let why = kit.engine.why(attempt.of).expect("the run is at hand");
     why.gates
         .into_iter()
         .find(|held| held.gate == Gate::Stopping)

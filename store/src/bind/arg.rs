@@ -16,6 +16,7 @@ enum Arg {
     Text(Option<String>),
     Time(Option<Timestamp>),
     Ints(Vec<i64>),
+    Flag(bool),
 }
 
 /// The arguments of a query, in order.
@@ -51,6 +52,12 @@ impl Args {
         self
     }
 
+    /// A truth.
+    pub(crate) fn flag(mut self, value: bool) -> Self {
+        self.0.push(Arg::Flag(value));
+        self
+    }
+
     /// Many numbers.
     pub(crate) fn ints(mut self, values: Vec<i64>) -> Self {
         self.0.push(Arg::Ints(values));
@@ -66,6 +73,7 @@ impl Args {
                 Arg::Text(value) => out.add(value.as_deref()),
                 Arg::Time(value) => out.add(Instant(*value)),
                 Arg::Ints(values) => out.add(Array::ints(values.iter().copied())),
+                Arg::Flag(value) => out.add(value),
             }
             .map_err(sqlx::Error::Encode)?;
         }
@@ -81,6 +89,7 @@ impl Args {
                 Arg::Text(value) => out.add(value.clone()),
                 Arg::Time(value) => out.add(value.map(fit::time)),
                 Arg::Ints(values) => out.add(Jsonb::ints(values)),
+                Arg::Flag(value) => out.add(value),
             }
             .map_err(sqlx::Error::Encode)?;
         }

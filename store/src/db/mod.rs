@@ -25,6 +25,37 @@ pub(crate) use sqlite::{Sqlite, sqlite_code};
 /// One statement of a transaction.
 pub(crate) type Step = (&'static Sql, Args);
 
+/// One statement of a change that may be refused.
+#[derive(Debug)]
+pub(crate) enum Part {
+    /// It must change a row, else nothing of the change is done.
+    Must(Step),
+    /// It changes what there is.
+    May(Step),
+}
+
+impl Part {
+    const fn step(&self) -> &Step {
+        match self {
+            Self::Must(step) | Self::May(step) => step,
+        }
+    }
+
+    /// Whether it may have changed so many rows.
+    const fn holds(&self, rows: u64) -> bool {
+        matches!(self, Self::May(_)) || rows > 0
+    }
+}
+
+/// What became of a change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Changed {
+    /// It was committed; how many rows each part changed.
+    Done(Vec<u64>),
+    /// The part at this place changed none, and nothing was done.
+    Refused(usize),
+}
+
 /// Either of the two.
 #[derive(Debug, Clone)]
 pub(crate) enum Database {
@@ -84,6 +115,18 @@ impl Database {
             match this {
                 Self::Postgres(db) => db.write(&steps).await,
                 Self::Sqlite(db) => db.write(&steps).await,
+            }
+        })
+        .await
+    }
+
+    /// Runs the parts in one transaction, and undoes it at the first that must change a row and does not.
+    pub(crate) async fn change(&self, parts: Vec<Part>) -> Result<Changed, StoreError> {
+        let this = self.clone();
+        apart(async move {
+            match this {
+                Self::Postgres(db) => db.change(&parts).await,
+                Self::Sqlite(db) => db.change(&parts).await,
             }
         })
         .await

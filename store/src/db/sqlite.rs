@@ -11,7 +11,7 @@ use sqlx::sqlite::{
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _, SqlSafeStr as _};
 use tokio::sync::{Mutex, MutexGuard};
 
-use super::{Snapshot, Step, failed, step};
+use super::{Changed, Part, Snapshot, Step, failed, step};
 use crate::bind::Args;
 use crate::commit::{Batch, Tried};
 use crate::options::Schema;
@@ -122,6 +122,25 @@ impl Sqlite {
             .await
             .map_err(step("commit what was written"))?;
         Ok(changed)
+    }
+
+    pub(super) async fn change(&self, parts: &[Part]) -> Result<Changed, StoreError> {
+        let mut writer = self.begin().await.map_err(step("begin a change"))?;
+        let mut changed = Vec::with_capacity(parts.len());
+        for part in parts {
+            let (sql, args) = part.step();
+            let args = args.sqlite().map_err(failed(sql))?;
+            let query = sqlx::query_with(sql.sqlite, args);
+            let done = query.execute(&mut writer.connection).await;
+            let rows = done.map_err(failed(sql))?.rows_affected();
+            if !part.holds(rows) {
+                writer.undo().await;
+                return Ok(Changed::Refused(changed.len()));
+            }
+            changed.push(rows);
+        }
+        writer.commit().await.map_err(step("commit a change"))?;
+        Ok(Changed::Done(changed))
     }
 
     pub(super) async fn script(

@@ -23,7 +23,8 @@ pub enum AuditOf {
 }
 
 impl Store {
-    /// A page of the audit log, the last line first, from before line `before` on; `i64::MAX` for the first page.
+    /// A page of the audit log, the last line first, from before line `before` on; `i64::MAX` for the first page. Lines about
+    /// access have numbers below 0 (the store's own), those of the leader above: which came first, their times say.
     ///
     /// # Errors
     /// If the database cannot be read.
@@ -35,6 +36,7 @@ impl Store {
     ) -> Result<Vec<AuditRow>, StoreError> {
         let page = Args::NONE.int(before).int(limit(rows));
         let (statement, args) = match of {
+            AuditOf::All if before == i64::MAX => (&sql::AUDITS_LAST, Args::NONE.int(limit(rows))),
             AuditOf::All => (&sql::AUDITS_ALL, page),
             AuditOf::Dag(dag) => (&sql::AUDITS_OF_DAG, page.text(dag.as_str())),
             AuditOf::Run(run) => (&sql::AUDITS_OF_RUN, page.int(run.0)),

@@ -4,6 +4,7 @@ use tidemill_core::protocol::{AttemptNo, RunNo};
 use tidemill_core::state::TaskState;
 use tidemill_store::record::{BackfillDateRow, BackfillState, Changes, DateState, RunRow, TaskRow};
 
+use crate::accesses;
 use crate::place::Place;
 use crate::round_trip::{everything, lead, put};
 use crate::sample::*;
@@ -115,6 +116,36 @@ const SPOILT: &[(&str, &[&str])] = &[
         &["number_beyond", "number_beyond"],
     ),
     ("UPDATE leader SET audit_max = 1", &["number_beyond"]),
+    ("DELETE FROM access_turn", &["access_turn_row"]),
+    (
+        "UPDATE access_turn SET audit_last = 0",
+        &["access_turn_row"],
+    ),
+    (
+        "UPDATE user_account SET role = 'king' WHERE name = 'ann'",
+        &["access_role"],
+    ),
+    ("UPDATE dag_grant SET role = 'king'", &["access_role"]),
+    (
+        "UPDATE user_account SET role = 'viewer'",
+        &["admin_missing"],
+    ),
+    (
+        "UPDATE user_account SET disabled = true WHERE name = 'ann'",
+        &["disabled_session"],
+    ),
+    (
+        "UPDATE user_account SET password = 'geheim' WHERE name = 'ann'",
+        &["secret_in_clear"],
+    ),
+    (
+        "UPDATE session SET hash = 'the secret'",
+        &["secret_in_clear"],
+    ),
+    (
+        "UPDATE api_token SET hash = 'tm_secret'",
+        &["secret_in_clear"],
+    ),
 ];
 
 async fn found(place: &Place) -> Vec<&'static str> {
@@ -128,6 +159,7 @@ async fn found(place: &Place) -> Vec<&'static str> {
 pub(crate) async fn each_check_finds_what_it_is_there_for(place: &Place) {
     let leader = lead(&place.store).await;
     put(&leader, 1, &sound()).await;
+    accesses::some(&place.store).await;
     assert_eq!(
         place.store.check(at(1_000_000)).await.expect("it reads"),
         []

@@ -1,6 +1,7 @@
 //! What the store promises, on both databases: each test is a function over a [`place::Place`] and runs on PostgreSQL and
 //! on SQLite. PostgreSQL is started by the first test that needs it; without it the tests fail.
 
+mod accesses;
 mod big;
 mod checks;
 mod cleans;
@@ -9,6 +10,7 @@ mod commits;
 mod finders;
 mod healths;
 mod hints;
+mod logins;
 mod model;
 mod outboxes;
 mod pages;
@@ -43,6 +45,17 @@ macro_rules! on_both {
 }
 
 on_both! {
+    accesses:
+        a_password_that_is_changed_ends_the_other_sessions,
+        a_stale_change_is_refused_with_who_changed,
+        a_user_comes_back_as_they_were_made,
+        access_never_touches_what_the_leader_writes,
+        changes_at_once_come_one_after_the_other,
+        every_change_is_in_the_audit_log_in_order,
+        grants_are_given_and_taken,
+        one_of_many_makes_the_first_admin,
+        the_last_admin_stays,
+        who_is_disabled_is_out_everywhere;
     checks:
         a_run_may_end_a_moment_after_its_last_task,
         each_check_finds_what_it_is_there_for;
@@ -76,6 +89,11 @@ on_both! {
         a_broken_line_only_costs_time,
         many_hints_are_few,
         who_listens_is_told;
+    logins:
+        a_session_is_touched_once_a_minute_and_ends,
+        a_token_works_until_it_is_revoked_or_over,
+        tries_to_sign_in_are_counted_in_windows,
+        what_is_over_is_forgotten;
     outboxes:
         a_relay_that_was_too_slow_changes_nothing,
         what_fails_is_tried_later_until_it_is_dead,
@@ -101,7 +119,8 @@ on_both! {
         an_empty_database_becomes_ours_once,
         every_statement_is_understood,
         somebody_elses_database_is_refused_and_left_alone,
-        steps_that_are_missing_are_named_and_not_taken_by_those_who_may_not;    sturdy:
+        steps_that_are_missing_are_named_and_not_taken_by_those_who_may_not;
+    sturdy:
         callers_that_go_away_leave_nothing_open,
         nobody_is_turned_away_by_thirty_two_writers;
 }

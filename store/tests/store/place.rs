@@ -13,7 +13,9 @@ use tokio::sync::OnceCell;
 use crate::cluster;
 
 /// All tables.
-pub(crate) const TABLES: [&str; 23] = [
+pub(crate) const TABLES: [&str; 29] = [
+    "access_turn",
+    "api_token",
     "asset_event",
     "asset_wait",
     "attempt",
@@ -23,18 +25,22 @@ pub(crate) const TABLES: [&str; 23] = [
     "cleanup",
     "connection",
     "dag",
+    "dag_grant",
     "dag_task",
     "dag_version",
     "leader",
     "load",
     "log_left",
+    "login_attempt",
     "outbox",
     "output",
     "pool",
     "run",
+    "session",
     "skipped_tick",
     "task",
     "task_detail",
+    "user_account",
     "variable",
     "schema_step",
 ];

@@ -12,7 +12,7 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use self::commit::Committer;
-use super::{Snapshot, Step, failed, step};
+use super::{Changed, Part, Snapshot, Step, failed, step};
 use crate::bind::Args;
 use crate::commit::{Batch, Tried};
 use crate::read::{Read, read};
@@ -137,6 +137,24 @@ impl Postgres {
         }
         tx.commit().await.map_err(step("commit what was written"))?;
         Ok(changed)
+    }
+
+    pub(super) async fn change(&self, parts: &[Part]) -> Result<Changed, StoreError> {
+        let mut tx = self.writes.begin().await.map_err(step("begin a change"))?;
+        let mut changed = Vec::with_capacity(parts.len());
+        for part in parts {
+            let (sql, args) = part.step();
+            let args = args.postgres().map_err(failed(sql))?;
+            let done = sqlx::query_with(sql.postgres, args).execute(&mut *tx).await;
+            let rows = done.map_err(failed(sql))?.rows_affected();
+            if !part.holds(rows) {
+                tx.rollback().await.map_err(step("undo a change"))?;
+                return Ok(Changed::Refused(changed.len()));
+            }
+            changed.push(rows);
+        }
+        tx.commit().await.map_err(step("commit a change"))?;
+        Ok(Changed::Done(changed))
     }
 
     pub(super) async fn script(

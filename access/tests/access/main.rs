@@ -1,0 +1,7 @@
+//! What the rules promise.
+
+mod may;
+mod names;
+mod passwords;
+mod secrets;
+mod times;

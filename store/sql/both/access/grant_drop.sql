@@ -1,0 +1,3 @@
+-- What somebody may not do any more.
+DELETE FROM dag_grant
+WHERE user_name = $1 AND pattern = $2

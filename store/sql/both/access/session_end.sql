@@ -1,0 +1,3 @@
+-- A session ends.
+DELETE FROM session
+WHERE hash = $1
