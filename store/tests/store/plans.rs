@@ -243,14 +243,6 @@ fn asked() -> Vec<Asked> {
         ),
         (statement!("access/attempt_forget"), &["'name_77'"]),
         (statement!("access/attempt_back"), &["'name_77'"]),
-        (
-            statement!("clean/clean_old_session"),
-            &["@50", "NULL", "10"],
-        ),
-        (
-            statement!("clean/clean_old_login_attempt"),
-            &["@50", "NULL", "10"],
-        ),
         (statement!("recover/active_runs"), &[]),
         (statement!(each "recover/runs"), &["#77"]),
         (statement!(each "recover/tasks"), &["#77"]),
