@@ -35,7 +35,7 @@ pub use dot::dot;
 pub use fold::{Folded, fold, fold_siblings};
 pub use layout::{Layout, Line, Point, Rect, Step, layout};
 pub use mermaid::mermaid;
-pub use svg::svg;
+pub use svg::{Mark, STYLE, svg, svg_in_page};
 pub use terminal::terminal;
 
 /// Everything there is to know about a DAG in order to draw it.

@@ -15,10 +15,24 @@ const MARGIN: f64 = 20.0;
 const TITLE: f64 = 34.0;
 const LEGEND: f64 = 36.0;
 
+/// What a page adds to a card of a drawing: where its task stands in a run.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Mark {
+    /// A class, by which the page's style sheet gives it a colour.
+    pub class: String,
+    /// The state, written below the name: colour alone says nothing.
+    pub word: String,
+    /// Where a click leads.
+    pub href: Option<String>,
+}
+
+/// Gives the mark of a card, by the ids of the tasks that are drawn as this card.
+type Marks<'a> = &'a dyn Fn(&[&str]) -> Option<Mark>;
+
 /// Colours and fonts. Each token takes the value of the page's token of that name if the drawing is
 /// put into a page that has one, so that a theme chosen there also holds here; by itself it follows
 /// the reader's system.
-const STYLE: &str = "\
+pub const STYLE: &str = "\
 .tidemill-dag{--d-bg:var(--bg,#f7f8f8);--d-card:var(--raised,#fff);--d-ink:var(--ink,#171b1f);\
 --d-muted:var(--muted,#5d6771);--d-line:var(--line-strong,#cbd2d7);--d-edge:#9aa5ad;--d-data:var(--accent,#0b6f6a);\
 --d-tile:var(--queue-soft,#eceff1);--d-box:#1c2b3a0a;\
@@ -47,12 +61,24 @@ font-family:var(--sans,Inter,ui-sans-serif,system-ui,\"Segoe UI\",Roboto,\"Helve
 /// Draws a picture as an SVG that stands by itself: title and description for a screen reader,
 /// light and dark colours, and equal siblings folded into one stack of cards.
 pub fn svg(picture: &Picture) -> String {
+    draw(picture, None)
+}
+
+/// The same as a part of a page: without title and style, which the page has ([`STYLE`]), and with a mark on each card.
+pub fn svg_in_page(picture: &Picture, marks: &dyn Fn(&[&str]) -> Option<Mark>) -> String {
+    draw(picture, Some(marks))
+}
+
+fn draw(picture: &Picture, marks: Option<Marks<'_>>) -> String {
     let Folded {
         picture: drawn,
         members,
     } = fold(picture);
     let layout = layout(&drawn);
-    let title = clean(&picture.title);
+    let title = match marks {
+        Some(_) => String::new(),
+        None => clean(&picture.title),
+    };
     let mixed = drawn.mixed_edges();
     let legend = Legend::new(&drawn, mixed);
     let top = if title.is_empty() {
@@ -72,7 +98,7 @@ pub fn svg(picture: &Picture) -> String {
         .max(title_width.min(1_200.0))
         + 2.0 * MARGIN;
     let height = top + layout.height + bottom + if legend.entries.is_empty() { 0.0 } else { 4.0 };
-    let mut out = head(picture, width, height);
+    let mut out = head(picture, (width, height), marks.is_some());
     if !title.is_empty() {
         let tasks = counted(picture.nodes.len(), "task");
         let x = number(MARGIN);
@@ -96,7 +122,12 @@ pub fn svg(picture: &Picture) -> String {
     }
     draw_edges(&mut out, &drawn, &layout, mixed);
     for ((node, rect), members) in drawn.nodes.iter().zip(&layout.nodes).zip(&members) {
-        draw_node(&mut out, node, rect, members.len());
+        let mark = marks.and_then(|marks| {
+            let ids = members.iter().filter_map(|at| picture.nodes.get(*at));
+            let ids: Vec<&str> = ids.map(|node| node.id.as_str()).collect();
+            marks(&ids)
+        });
+        draw_node(&mut out, node, rect, (members.len(), mark));
     }
     out.push_str("</g>\n");
     legend.draw(&mut out, height - LEGEND / 2.0);
@@ -105,7 +136,7 @@ pub fn svg(picture: &Picture) -> String {
 }
 
 /// The opening tag, what a screen reader says, and the style.
-fn head(picture: &Picture, width: f64, height: f64) -> String {
+fn head(picture: &Picture, (width, height): (f64, f64), in_page: bool) -> String {
     let (w, h) = (number(width.ceil()), number(height.ceil()));
     let title = xml(&picture.title);
     let edges = picture.drawn_edges().count();
@@ -124,10 +155,15 @@ fn head(picture: &Picture, width: f64, height: f64) -> String {
     } else {
         &title
     };
+    let style = if in_page {
+        String::new()
+    } else {
+        format!("<style>{STYLE}</style>\n")
+    };
     format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"tidemill-dag\" role=\"img\" aria-label=\"{name}. {what}\" \
          width=\"{w}\" height=\"{h}\" viewBox=\"0 0 {w} {h}\">\n\
-         <title>{name}</title>\n<desc>{what}</desc>\n<style>{STYLE}</style>\n\
+         <title>{name}</title>\n<desc>{what}</desc>\n{style}\
          <rect class=\"ground\" width=\"{w}\" height=\"{h}\"/>\n"
     )
 }
@@ -180,8 +216,8 @@ fn draw_group(out: &mut String, group: &Group, rect: &Rect) {
     );
 }
 
-fn draw_node(out: &mut String, node: &Node, rect: &Rect, count: usize) {
-    let _ = write!(out, "<g class=\"task\" data-task=\"{}\">", xml(&node.id));
+/// What is said of a card when one points at it.
+fn tip(node: &Node, marked: &Mark) -> String {
     let mut tip = xml(&node.id);
     for extra in [
         node.detail.as_str(),
@@ -198,6 +234,26 @@ fn draw_node(out: &mut String, node: &Node, rect: &Rect, count: usize) {
     if node.mapped {
         tip.push_str(", mapped");
     }
+    if !marked.word.is_empty() {
+        let _ = write!(tip, ": {}", xml(&marked.word));
+    }
+    tip
+}
+
+fn draw_node(out: &mut String, node: &Node, rect: &Rect, (count, mark_on): (usize, Option<Mark>)) {
+    let marked = mark_on.unwrap_or_default();
+    let href = marked.href.as_deref();
+    if let Some(href) = href {
+        let _ = write!(out, "<a href=\"{}\">", xml(href));
+    }
+    let space = if marked.class.is_empty() { "" } else { " " };
+    let class = xml(&marked.class);
+    let _ = write!(
+        out,
+        "<g class=\"task{space}{class}\" data-task=\"{}\">",
+        xml(&node.id)
+    );
+    let tip = tip(node, &marked);
     let _ = write!(out, "<title>{tip}</title>");
     if node.mapped || count > 1 {
         draw_stack(out, rect, 6.0);
@@ -212,7 +268,11 @@ fn draw_node(out: &mut String, node: &Node, rect: &Rect, count: usize) {
     out.push_str(&rect_tag("tile", &tile, 5.0));
     out.push_str(&mark(node.kind, tile.x + 4.0, tile.y + 4.0));
     let x = number(rect.x + CARD_SIDES.0);
-    let detail = xml(&card_detail(node));
+    let detail = if marked.word.is_empty() {
+        xml(&card_detail(node))
+    } else {
+        xml(&marked.word)
+    };
     let name_y = if detail.is_empty() {
         rect.y + 27.0
     } else {
@@ -238,7 +298,11 @@ fn draw_node(out: &mut String, node: &Node, rect: &Rect, count: usize) {
             "<text class=\"small\" text-anchor=\"end\" x=\"{x}\" y=\"{y}\">×n</text>"
         );
     }
-    out.push_str("</g>\n");
+    out.push_str("</g>");
+    if href.is_some() {
+        out.push_str("</a>");
+    }
+    out.push('\n');
 }
 
 fn mark(kind: Kind, x: f64, y: f64) -> String {

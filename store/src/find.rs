@@ -6,6 +6,7 @@ use tidemill_core::id::DagId;
 use tidemill_core::protocol::{AttemptNo, RunNo};
 use tidemill_core::state::{RunState, RunType};
 use tidemill_core::time::Timestamp;
+use tidemill_core::version::Version;
 
 use crate::bind::Args;
 use crate::read::{BadCell, Read, Reader};
@@ -127,6 +128,19 @@ impl Store {
     pub async fn versions(&self, dag: &DagId) -> Result<Vec<VersionRow>, StoreError> {
         let args = Args::NONE.text(dag.as_str());
         self.db().rows(&sql::VERSIONS_OF_DAG, args).await
+    }
+
+    /// A version of a DAG.
+    ///
+    /// # Errors
+    /// If the database cannot be read, or it does not read.
+    pub async fn version(
+        &self,
+        dag: &DagId,
+        version: &Version,
+    ) -> Result<Option<VersionRow>, StoreError> {
+        let args = Args::NONE.text(dag.as_str()).text(version.as_str());
+        self.db().row(&sql::VERSION_OF_DAG, args).await
     }
 
     /// What these attempts returned, those that returned something; by attempt.

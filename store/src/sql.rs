@@ -125,6 +125,7 @@ statements! {
         RUN_NUMBERS = "find" / "run_numbers",
         RUN_NUMBERS_FAILED = "find" / "run_numbers_failed",
         RUN_NUMBERS_OF_DAG = "find" / "run_numbers_of_dag",
+        VERSION_OF_DAG = "find" / "version_of_dag",
         VERSIONS_OF_DAG = "find" / "versions_of_dag",
 
         ASSET_EVENTS = "history" / "asset_events",
@@ -136,6 +137,7 @@ statements! {
         AUDITS_OF_RUN = "history" / "audits_of_run",
         BACKFILLS_ALL = "history" / "backfills_all",
         DATES_OF_BACKFILL = "history" / "dates_of_backfill",
+        FAILURES = "history" / "failures",
         LOADS_ALL = "history" / "loads_all",
         LOADS_FAILED = "history" / "loads_failed",
         LOADS_INTO = "history" / "loads_into",
@@ -200,6 +202,7 @@ statements! {
         HEALTH = "health" / "health",
 
         GRID_CELLS = "history" / "grid_cells",
+        RECENT_RUNS = "history" / "recent_runs",
         SEARCH_DAGS = "history" / "search_dags",
 
         LEADER_HOLDER = "lead" / "leader_holder",

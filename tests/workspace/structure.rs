@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::root;
 
 /// The crates of the workspace and the crates of it that each may use. A crate that is not listed fails the test.
-const MAY_USE: [(&str, &[&str]); 14] = [
+const MAY_USE: [(&str, &[&str]); 15] = [
     ("tidemill-macros", &[]),
     ("tidemill-core", &[]),
     ("tidemill-draw", &["tidemill-core"]),
@@ -25,6 +25,16 @@ const MAY_USE: [(&str, &[&str]); 14] = [
         "tidemill-worker",
         &["tidemill-core", "tidemill-logs", "tidemill-process"],
     ),
+    (
+        "tidemill-web",
+        &[
+            "tidemill-core",
+            "tidemill-draw",
+            "tidemill-logs",
+            "tidemill-scheduler",
+            "tidemill-store",
+        ],
+    ),
     ("tidemill-operators", &["tidemill-core", "tidemill-process"]),
     (
         "tidemill",
@@ -38,6 +48,7 @@ const MAY_USE: [(&str, &[&str]); 14] = [
             "tidemill-process",
             "tidemill-scheduler",
             "tidemill-store",
+            "tidemill-web",
             "tidemill-worker",
         ],
     ),

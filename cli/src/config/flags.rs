@@ -34,13 +34,13 @@ takes! {
     /// A command for a running Tidemill: it reads the database, and sends what it asks for to whoever leads.
     OfCommand: Database, Gateway;
     /// Scheduler and worker in one process.
-    OfStandalone: Database, Scheduler, Gateway, Worker, Secrets, Logs, Talk;
+    OfStandalone: Database, Scheduler, Gateway, Web, Worker, Secrets, Logs, Talk;
     /// A scheduler.
     OfScheduler: Database, Scheduler, Gateway, Secrets, Logs, Talk;
     /// A worker.
     OfWorker: Gateway, Worker, Talk;
     /// A command that may meet anything.
-    Every: Database, Scheduler, Gateway, Worker, Secrets, Logs, Talk;
+    Every: Database, Scheduler, Gateway, Web, Worker, Secrets, Logs, Talk;
 }
 
 /// What was given on the command line.

@@ -22,6 +22,8 @@ pub(crate) enum Group {
     Scheduler,
     /// How to reach the scheduler.
     Gateway,
+    /// The web UI.
+    Web,
     /// What a worker does.
     Worker,
     /// Connections, variables and the keys they are sealed with.
@@ -34,10 +36,11 @@ pub(crate) enum Group {
 
 impl Group {
     /// All of them, in the order of the guide, with their headings.
-    pub(crate) const ALL: [(Self, &'static str); 7] = [
+    pub(crate) const ALL: [(Self, &'static str); 8] = [
         (Self::Database, "Where things are kept"),
         (Self::Scheduler, "The scheduler"),
         (Self::Gateway, "Reaching the scheduler"),
+        (Self::Web, "The web UI"),
         (Self::Worker, "A worker"),
         (Self::Secrets, "Connections and variables"),
         (Self::Logs, "Logs of attempts"),
@@ -145,6 +148,12 @@ settings! {
         token: Option<Secret>;
         /// A file with that token in it.
         token_file: Option<PathBuf>;
+    }
+    Web {
+        /// Where the web UI listens. If nobody says and the port is taken, any free one is used.
+        web_listen: SocketAddr = "127.0.0.1:8791";
+        /// The address that browsers use, if it is another one: `https://tidemill.example.com` of a proxy that ends TLS.
+        web_url: Option<Server>;
     }
     Worker {
         /// The name of this worker, unique among those that are up. Without one it is made of the machine's name.

@@ -6,6 +6,7 @@ mod parts;
 mod signals;
 mod talk;
 pub(crate) mod token;
+mod web;
 
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ use ring::rand::SystemRandom;
 use tidemill_core::author::Dags;
 use tidemill_scheduler::gateway::{Gate, Vault};
 use tidemill_scheduler::lead::{Bring, Process, ToLead};
-use tidemill_store::Schema;
+use tidemill_store::{Schema, Store};
 use tidemill_worker::{Connect, Ended, Remote, Worker};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -112,6 +113,7 @@ pub(crate) fn standalone(args: &StandaloneArgs, dags: &Dags, environment: &Envir
             worker_stops,
         );
         let worker = worker.map_err(|error| Output::failed(error, INVALID))?;
+        own.block_on(web::start(&loaded, environment, &process))?;
         info!("ready: http://{}", process.address);
         own.block_on(stop.clone().wait_for_stop());
         // First what runs, while there is still somebody who takes the reports.
@@ -221,6 +223,7 @@ pub(crate) fn runtime(name: &str) -> Result<Runtime, Output> {
 pub(crate) struct Scheduler {
     pub(crate) process: Process,
     pub(crate) gate: Gate,
+    pub(crate) store: Store,
     pub(crate) address: std::net::SocketAddr,
     pub(crate) running: tokio::task::JoinHandle<Result<(), tidemill_scheduler::lead::Ended>>,
     stop: watch::Sender<bool>,
@@ -259,8 +262,11 @@ pub(crate) async fn serve(loaded: &Loaded, environment: &Environment) -> Result<
     let keys = parts::keys(loaded)?;
     let gives = parts::gives(loaded, &store, &keys, environment)?;
     let vault = Vault::new(store.clone(), keys, Arc::new(SystemRandom::new()));
-    let (process, running) =
-        Process::start(store, scheduler_settings(settings, address), stops.clone());
+    let (process, running) = Process::start(
+        store.clone(),
+        scheduler_settings(settings, address),
+        stops.clone(),
+    );
     let gate = Gate::new(process.clone(), &token, gives, logs, vault);
     let router = tidemill_scheduler::gateway::router(gate.clone());
     let limits = tidemill_scheduler::gateway::Limits::default();
@@ -270,6 +276,7 @@ pub(crate) async fn serve(loaded: &Loaded, environment: &Environment) -> Result<
     Ok(Scheduler {
         process,
         gate,
+        store,
         address,
         running,
         stop,

@@ -1,6 +1,7 @@
 //! What pages and the command line read: lists that go on from where the last page of them ended, never from a count.
 
 mod attempts;
+mod failures;
 mod filter;
 mod grid;
 mod loads;
@@ -9,6 +10,7 @@ mod people;
 mod runs;
 
 pub use attempts::{AttemptCursor, TaskPast};
+pub use failures::Failure;
 pub use filter::{Cursor, LoadFilter, RunFilter};
 pub use grid::{Grid, GridCell};
 pub use logs::AuditOf;

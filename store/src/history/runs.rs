@@ -61,6 +61,15 @@ impl Store {
         self.db().rows(statement, args).await
     }
 
+    /// The last `runs` runs of every DAG that is there, by DAG, the newest start first.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub async fn recent_runs(&self, runs: u32) -> Result<Vec<RunHead>, StoreError> {
+        let args = Args::NONE.int(limit(runs));
+        self.db().rows(&sql::RECENT_RUNS, args).await
+    }
+
     /// DAGs and runs by their names, at most so many of each.
     ///
     /// # Errors

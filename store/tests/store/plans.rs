@@ -157,6 +157,11 @@ fn asked() -> Vec<Asked> {
             &["'scheduled__12'", "'scheduled__13'", "10"],
         ),
         (statement!(each "history/grid_cells"), &["#77"]),
+        (statement!(each "history/recent_runs"), &["12"]),
+        (
+            statement!("history/failures"),
+            &["@1700000000", "25", "100"],
+        ),
         (
             statement!("find/run_heads"),
             &["'dag_3'", "@1700000000", "@1700090000"],

@@ -1,0 +1,80 @@
+//! The web UI in a process with a scheduler.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+
+use ring::rand::SystemRandom;
+use tidemill_scheduler::gateway::{Limits, serve};
+use tidemill_web::{Config, Local, LocalDoor, Web, site};
+use tokio::net::TcpListener;
+use tracing::{info, warn};
+
+use super::{Scheduler, parts};
+use crate::config::{Environment, Loaded, Origin};
+use crate::output::{INVALID, Output, USAGE};
+
+/// Answers browsers from now on, until the scheduler's process stops, and says by which link the local user comes in.
+pub(super) async fn start(
+    loaded: &Loaded,
+    environment: &Environment,
+    scheduler: &Scheduler,
+) -> Result<(), Output> {
+    let settings = &loaded.settings;
+    let listener = listen(loaded).await?;
+    let address = listener.local_addr().unwrap_or(settings.web_listen);
+    let url = settings
+        .web_url
+        .as_ref()
+        .map_or_else(|| reached_at(address), |url| url.as_str().to_owned());
+    let https = url.starts_with("https://");
+    let user = ["USER", "LOGNAME"]
+        .iter()
+        .find_map(|name| environment.variable(name));
+    let show = move |key: &str| info!("web UI: {url}/enter?key={key} signs you in, once");
+    let access = Local::new(user.unwrap_or("local"), Arc::new(SystemRandom::new()), show);
+    let access = access.map_err(|error| Output::failed(error, INVALID))?;
+    let config = Config {
+        deployment: settings.deployment.as_str().into(),
+        https,
+        wall: parts::wall,
+    };
+    let door = LocalDoor::new(scheduler.gate.clone());
+    let web = Web::new(
+        config,
+        scheduler.store.clone(),
+        Arc::new(door),
+        Arc::new(access),
+    );
+    let router = site(web).router;
+    let stops = scheduler.stop.subscribe();
+    tokio::spawn(serve(listener, router, Limits::default(), stops));
+    Ok(())
+}
+
+/// The address that is set, or, if nobody set one and another process is there, one with any free port.
+async fn listen(loaded: &Loaded) -> Result<TcpListener, Output> {
+    let wanted = loaded.settings.web_listen;
+    let origin = loaded.origin("web_listen");
+    let error = match TcpListener::bind(wanted).await {
+        Ok(listener) => return Ok(listener),
+        Err(error) => error,
+    };
+    if matches!(origin, Origin::Default)
+        && let Ok(listener) = TcpListener::bind(SocketAddr::new(wanted.ip(), 0)).await
+    {
+        warn!("the web UI cannot listen on {wanted} ({error}); it takes another port");
+        return Ok(listener);
+    }
+    let message = format_args!("the web UI cannot listen on {wanted} ({origin}): {error}");
+    Err(Output::failed(message, USAGE))
+}
+
+/// Where a browser on this machine finds an address: one that means all networks is none that it could open.
+fn reached_at(address: SocketAddr) -> String {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    format!("http://{}", SocketAddr::new(ip, address.port()))
+}

@@ -1,0 +1,5 @@
+// Everything that a page without scripts can do without.
+import "tidemill/times.js";
+import "tidemill/keys.js";
+import "tidemill/fresh.js";
+import "tidemill/grid.js";

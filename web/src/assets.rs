@@ -1,0 +1,100 @@
+//! Style sheets, scripts and pictures, in the binary. Their addresses have a hash in them, so browsers keep them for ever.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use axum::extract::State;
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse as _, Response};
+use ring::digest::{SHA256, digest};
+
+use crate::html::{Html, hex};
+use crate::input::At;
+use crate::oops::Oops;
+use crate::web::Web;
+
+const CSS: &str = "text/css; charset=utf-8";
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+const SVG: &str = "image/svg+xml";
+
+/// Name, kind, contents. The style of drawings is added to that of pages.
+const FILES: [(&str, &str, &str); 8] = [
+    ("tidemill.css", CSS, include_str!("../assets/tidemill.css")),
+    ("theme.js", SCRIPT, include_str!("../assets/theme.js")),
+    ("main.js", SCRIPT, include_str!("../assets/main.js")),
+    ("times.js", SCRIPT, include_str!("../assets/times.js")),
+    ("keys.js", SCRIPT, include_str!("../assets/keys.js")),
+    ("fresh.js", SCRIPT, include_str!("../assets/fresh.js")),
+    ("grid.js", SCRIPT, include_str!("../assets/grid.js")),
+    ("icon.svg", SVG, include_str!("../assets/icon.svg")),
+];
+
+#[derive(Debug)]
+struct File {
+    kind: &'static str,
+    bytes: Vec<u8>,
+}
+
+/// Everything that pages load.
+#[derive(Debug)]
+pub(crate) struct Assets {
+    /// By the name in the address.
+    files: BTreeMap<String, File>,
+    urls: BTreeMap<&'static str, String>,
+    imports: Html,
+}
+
+impl Assets {
+    /// Those in the binary.
+    pub(crate) fn embedded() -> Self {
+        let (mut files, mut urls) = (BTreeMap::new(), BTreeMap::new());
+        for (name, kind, text) in FILES {
+            let mut bytes = text.as_bytes().to_vec();
+            if name == "tidemill.css" {
+                bytes.extend_from_slice(tidemill_draw::STYLE.as_bytes());
+            }
+            let hash = hex(&digest(&SHA256, &bytes).as_ref()[..8]);
+            let (stem, end) = name.rsplit_once('.').unwrap_or((name, ""));
+            let hashed = format!("{stem}.{hash}.{end}");
+            urls.insert(name, format!("/static/{hashed}"));
+            files.insert(hashed, File { kind, bytes });
+        }
+        let mut imports = String::from("{\"imports\":{");
+        let mut first = true;
+        for (name, url) in urls.iter().filter(|(name, _)| name.ends_with(".js")) {
+            let comma = if first { "" } else { "," };
+            first = false;
+            let _ = write!(imports, "{comma}\"tidemill/{name}\":\"{url}\"");
+        }
+        imports.push_str("}}");
+        Self {
+            files,
+            urls,
+            imports: Html::drawing(imports),
+        }
+    }
+
+    /// The address of one.
+    pub(crate) fn url(&self, name: &str) -> &str {
+        self.urls
+            .get(name)
+            .map_or("/static/missing", String::as_str)
+    }
+
+    /// The names by which scripts load each other.
+    pub(crate) const fn imports(&self) -> &Html {
+        &self.imports
+    }
+}
+
+/// Answers with one.
+pub(crate) async fn answer(State(web): State<Web>, At(name): At<String>) -> Result<Response, Oops> {
+    let file = web.assets().files.get(&name);
+    let file = file.ok_or_else(|| Oops::not_found("there is no such file; load the page again"))?;
+    let kept = HeaderValue::from_static("public, max-age=31536000, immutable");
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static(file.kind)),
+        (header::CACHE_CONTROL, kept),
+    ];
+    Ok((headers, file.bytes.clone()).into_response())
+}

@@ -1,0 +1,122 @@
+//! The outermost layer: every answer gets its headers, and everything that went wrong, wherever, becomes a page for people or
+//! a problem for programs (RFC 9457). A panic is an answer, too.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use askama::Template as _;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{Html, IntoResponse as _, Response};
+use futures_util::FutureExt as _;
+use serde_json::json;
+
+use crate::frame::Frame;
+use crate::oops::{Detail, Oops};
+use crate::pages::ErrorPage;
+use crate::seat::Seat;
+use crate::web::Web;
+use crate::{headers, said};
+
+/// Longer details of what the framework refused are cut.
+const DETAIL_BYTES_MAX: usize = 1_000;
+
+pub(crate) async fn dress(State(web): State<Web>, mut request: Request, next: Next) -> Response {
+    let said = said::read(request.headers());
+    let had_said = said.is_some();
+    let seat = Seat::new(web.random(), request.uri().clone(), said);
+    request.extensions_mut().insert(Arc::clone(&seat));
+    let for_programs = for_programs(&request);
+    let answered = AssertUnwindSafe(next.run(request)).catch_unwind().await;
+    let mut response = answered.unwrap_or_else(|panic| {
+        let says = panic
+            .downcast_ref::<String>()
+            .map(String::as_str)
+            .or_else(|| panic.downcast_ref::<&str>().copied());
+        Oops::broken(format!("a page panicked: {}", says.unwrap_or("no message"))).into_response()
+    });
+    let status = response.status();
+    if status.is_client_error() || status.is_server_error() {
+        response = went_wrong(&web, &seat, for_programs, response).await;
+    } else if had_said && is_page(response.headers()) {
+        response
+            .headers_mut()
+            .append(header::SET_COOKIE, said::GONE);
+    }
+    headers::put(response.headers_mut(), &seat.nonce, web.config().https);
+    response
+}
+
+fn is_page(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE);
+    kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"))
+}
+
+/// Whether the answer is for a program.
+fn for_programs(request: &Request) -> bool {
+    let accepts = request.headers().get(header::ACCEPT);
+    let accepts = accepts.and_then(|value| value.to_str().ok()).unwrap_or("");
+    request.uri().path().starts_with("/api/")
+        || (accepts.contains("json") && !accepts.contains("text/html"))
+}
+
+async fn went_wrong(
+    web: &Web,
+    seat: &Arc<Seat>,
+    for_programs: bool,
+    response: Response,
+) -> Response {
+    let status = response.status();
+    let (parts, body) = response.into_parts();
+    let detail = match parts.extensions.get::<Detail>() {
+        Some(Detail(detail)) => detail.clone(),
+        // What axum itself refused says why in plain text.
+        None => axum::body::to_bytes(body, DETAIL_BYTES_MAX)
+            .await
+            .ok()
+            .and_then(|bytes| String::from_utf8(bytes.to_vec()).ok())
+            .filter(|text| !text.is_empty() && status.is_client_error())
+            .unwrap_or_else(|| usual(status).to_owned()),
+    };
+    let mut answer = if for_programs {
+        problem(status, &detail)
+    } else {
+        let page = ErrorPage::new(Frame::new(web.clone(), Arc::clone(seat)), status, detail);
+        match page.render() {
+            Ok(page) => (status, Html(page)).into_response(),
+            Err(_) => (status, usual(status)).into_response(),
+        }
+    };
+    for name in [header::ALLOW, header::RETRY_AFTER, header::SET_COOKIE] {
+        if let Some(value) = parts.headers.get(&name) {
+            answer.headers_mut().insert(name, value.clone());
+        }
+    }
+    if status == StatusCode::UNAUTHORIZED {
+        let challenge = HeaderValue::from_static("Bearer");
+        answer
+            .headers_mut()
+            .insert(header::WWW_AUTHENTICATE, challenge);
+    }
+    answer
+}
+
+fn problem(status: StatusCode, detail: &str) -> Response {
+    let title = status.canonical_reason().unwrap_or("problem");
+    let body = json!({"status": status.as_u16(), "title": title, "detail": detail});
+    let kind = HeaderValue::from_static("application/problem+json");
+    (status, [(header::CONTENT_TYPE, kind)], body.to_string()).into_response()
+}
+
+/// What is said of a status that nobody said more about.
+const fn usual(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::NOT_FOUND => "there is nothing here",
+        StatusCode::METHOD_NOT_ALLOWED => "this address does not take that method",
+        StatusCode::PAYLOAD_TOO_LARGE => "this is too large",
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => "this is not in a form that is understood here",
+        StatusCode::REQUEST_TIMEOUT => "this took too long to arrive",
+        _ => "this cannot be answered",
+    }
+}

@@ -1,0 +1,151 @@
+//! What is around every page: who is signed in, where they are, and what the layout needs.
+
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use tidemill_core::id::DagId;
+use tidemill_core::time::Timestamp;
+
+use crate::access::{Principal, Role};
+use crate::oops::Oops;
+use crate::seat::Seat;
+use crate::web::Web;
+
+/// A place in the navigation. One that has no page yet is not listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Section {
+    pub(crate) word: &'static str,
+    pub(crate) href: &'static str,
+}
+
+/// The navigation. Loads, checks, assets and alerts come with their pages.
+const SECTIONS: [Section; 4] = [
+    Section {
+        word: "Home",
+        href: "/",
+    },
+    Section {
+        word: "DAGs",
+        href: "/dags",
+    },
+    Section {
+        word: "Runs",
+        href: "/runs",
+    },
+    Section {
+        word: "Workers",
+        href: "/workers",
+    },
+];
+
+/// What is around every page. The first argument of every handler, the first field of every page.
+#[derive(Debug, Clone)]
+pub(crate) struct Frame {
+    pub(crate) web: Web,
+    seat: Arc<Seat>,
+    /// When the page was read.
+    pub(crate) now: Timestamp,
+}
+
+impl Frame {
+    pub(crate) fn new(web: Web, seat: Arc<Seat>) -> Self {
+        Self {
+            now: web.now(),
+            web,
+            seat,
+        }
+    }
+
+    /// Who is signed in. Handlers of routes that are not public always have somebody.
+    #[must_use]
+    pub(crate) fn who(&self) -> Option<&Principal> {
+        self.seat.signed().map(|signed| &signed.who)
+    }
+
+    /// The name for the audit log.
+    #[must_use]
+    pub(crate) fn name(&self) -> Arc<str> {
+        self.who()
+            .map_or_else(|| "nobody".into(), |who| Arc::clone(&who.name))
+    }
+
+    /// Whether who is signed in may know of this DAG: every list is narrowed by this.
+    #[must_use]
+    pub(crate) fn sees(&self, dag: &DagId) -> bool {
+        self.who().is_some_and(|who| who.sees(dag))
+    }
+
+    /// Whether they may change this DAG: buttons are shown by this; the route decides by its policy all the same.
+    #[must_use]
+    pub(crate) fn operates(&self, dag: &DagId) -> bool {
+        self.who().is_some_and(|who| who.may(Role::Operator, dag))
+    }
+
+    pub(crate) fn csrf(&self) -> &str {
+        self.seat
+            .signed()
+            .and_then(|signed| signed.csrf.as_deref())
+            .unwrap_or_default()
+    }
+
+    pub(crate) fn nonce(&self) -> &str {
+        &self.seat.nonce
+    }
+
+    pub(crate) fn said(&self) -> Option<&str> {
+        self.seat.said.as_deref()
+    }
+
+    pub(crate) fn sections(&self) -> &'static [Section] {
+        &SECTIONS
+    }
+
+    /// Whether a section is where we are.
+    pub(crate) fn is_in(&self, section: &Section) -> bool {
+        let path = self.seat.uri.path();
+        match section.href {
+            "/" => path == "/",
+            href => path
+                .strip_prefix(href)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/')),
+        }
+    }
+
+    /// Path and query of this page, to come back to.
+    pub(crate) fn here(&self) -> &str {
+        self.seat
+            .uri
+            .path_and_query()
+            .map_or("/", |here| here.as_str())
+    }
+
+    pub(crate) fn asset(&self, name: &str) -> &str {
+        self.web.assets().url(name)
+    }
+
+    /// The scripts by their names, for the browser.
+    pub(crate) fn imports(&self) -> &crate::html::Html {
+        self.web.assets().imports()
+    }
+
+    pub(crate) fn clock(&self) -> String {
+        self.now.date().format("%H:%M:%S").to_string()
+    }
+
+    /// The installation's name, if it is not the usual one.
+    pub(crate) fn deployment(&self) -> Option<&str> {
+        let name = &*self.web.config().deployment;
+        (name != "tidemill").then_some(name)
+    }
+}
+
+impl FromRequestParts<Web> for Frame {
+    type Rejection = Oops;
+
+    async fn from_request_parts(parts: &mut Parts, web: &Web) -> Result<Self, Oops> {
+        let seat = parts.extensions.get::<Arc<Seat>>();
+        let seat = seat.ok_or_else(|| Oops::broken("a request without a seat"))?;
+        Ok(Self::new(web.clone(), Arc::clone(seat)))
+    }
+}

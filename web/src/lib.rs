@@ -1,0 +1,28 @@
+//! The web UI: pages, actions and an API for people and programs. It reads the store, asks the leader through a [`Door`], and
+//! decides nothing.
+//!
+//! [`site`] makes the router of a [`Web`]. Every route is registered with its [`Policy`] (`routes.rs`), and the same function
+//! decides for pages, actions and the API. A page is a struct with a template; its handler reads and returns it.
+
+pub mod access;
+mod assets;
+mod door;
+mod dress;
+mod frame;
+mod headers;
+mod html;
+mod input;
+mod oops;
+mod pages;
+mod paths;
+mod routes;
+mod said;
+mod seat;
+mod specs;
+mod web;
+
+pub use access::{Access, Local, Policy, Principal, Role};
+pub use door::{Asked, Door, DoorError, LocalDoor, Seen, Tail};
+pub use pages::site;
+pub use routes::{Route, Site};
+pub use web::{Config, Web};

@@ -1,0 +1,128 @@
+//! What can go wrong with a request. Handlers return it; the outermost layer makes a page or a problem of it.
+
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use tidemill_store::StoreError;
+use tracing::error;
+
+use crate::access::{AccessError, Denied};
+use crate::door::DoorError;
+
+/// Why a request was not answered as wished.
+#[derive(Debug)]
+pub(crate) enum Oops {
+    /// Something that people are told, with its status.
+    Says(StatusCode, String),
+    /// They have to sign in first.
+    SignIn,
+    /// Something of ours, which only the log is told.
+    Broken(String),
+    /// The database is out of reach for now.
+    Away,
+}
+
+/// What the outermost layer finds in a response that went wrong.
+#[derive(Debug, Clone)]
+pub(crate) struct Detail(pub(crate) String);
+
+impl Oops {
+    /// There is no such thing, or nobody may know.
+    #[must_use]
+    pub(crate) fn not_found(says: impl Into<String>) -> Self {
+        Self::Says(StatusCode::NOT_FOUND, says.into())
+    }
+
+    /// What was sent makes no sense.
+    #[must_use]
+    pub(crate) fn invalid(says: impl Into<String>) -> Self {
+        Self::Says(StatusCode::UNPROCESSABLE_ENTITY, says.into())
+    }
+
+    /// Something of ours went wrong: people are told no more than that.
+    #[must_use]
+    pub(crate) fn broken(why: impl Into<String>) -> Self {
+        Self::Broken(why.into())
+    }
+}
+
+impl From<StoreError> for Oops {
+    fn from(error: StoreError) -> Self {
+        let mut says = error.to_string();
+        let mut source = std::error::Error::source(&error);
+        while let Some(cause) = source {
+            says = format!("{says}: {cause}");
+            source = cause.source();
+        }
+        if error.is_retryable() {
+            error!("failed to {says}");
+            Self::Away
+        } else {
+            Self::Broken(format!("failed to {says}"))
+        }
+    }
+}
+
+impl From<AccessError> for Oops {
+    fn from(error: AccessError) -> Self {
+        Self::Broken(format!("failed to {error}"))
+    }
+}
+
+impl From<askama::Error> for Oops {
+    fn from(error: askama::Error) -> Self {
+        Self::Broken(format!("failed to write a page: {error}"))
+    }
+}
+
+impl From<DoorError> for Oops {
+    fn from(error: DoorError) -> Self {
+        let status = match &error {
+            DoorError::Unknown(_) => StatusCode::NOT_FOUND,
+            DoorError::Stale(_) => StatusCode::CONFLICT,
+            DoorError::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            DoorError::Away(_) => StatusCode::SERVICE_UNAVAILABLE,
+            DoorError::Open(_) => StatusCode::GATEWAY_TIMEOUT,
+        };
+        Self::Says(status, error.to_string())
+    }
+}
+
+impl From<Denied> for Oops {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::SignIn => Self::SignIn,
+            Denied::Hidden => Self::not_found("there is no such DAG, or you may not see it"),
+            Denied::Needs(role) => Self::Says(
+                StatusCode::FORBIDDEN,
+                format!("this needs the role {role}; an admin can give it to you"),
+            ),
+        }
+    }
+}
+
+impl IntoResponse for Oops {
+    fn into_response(self) -> Response {
+        let (status, says) = match self {
+            Self::Says(status, says) => (status, says),
+            Self::SignIn => (
+                StatusCode::UNAUTHORIZED,
+                "you are not signed in, or your session has ended".to_owned(),
+            ),
+            Self::Away => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the database does not answer at the moment; try again in a few seconds".to_owned(),
+            ),
+            Self::Broken(why) => {
+                error!("{why}");
+                (
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "something went wrong on our side; the log of this process says what"
+                        .to_owned(),
+                )
+            }
+        };
+        let mut response = status.into_response();
+        response.extensions_mut().insert(Detail(says));
+        response
+    }
+}

@@ -1,0 +1,237 @@
+//! A DAG: what it is, and its runs as a grid or as a graph.
+
+use std::collections::HashMap;
+
+use askama::Template;
+use serde::Deserialize;
+use tidemill_core::id::DagId;
+use tidemill_core::spec::DagSpec;
+use tidemill_core::state::TaskState;
+use tidemill_core::time::Timestamp;
+use tidemill_draw::{Mark, Picture, svg_in_page};
+use tidemill_store::history::{Cursor, Grid, RunFilter};
+use tidemill_store::record::RunRow;
+
+use super::grid::{self, GridView};
+use super::page;
+use super::rows::{self, Known, RunLine};
+use crate::frame::Frame;
+use crate::html::{Chip, Html, Tone};
+use crate::input::Asking;
+use crate::oops::Oops;
+use crate::paths;
+use crate::routes::ThisDag;
+
+/// A page of the grid has about so many squares: a wide DAG shows fewer runs.
+const SQUARES_MAX: usize = 10_000;
+/// And no more runs than that, because nobody looks at more at once.
+const RUNS_MAX: usize = 50;
+const RUNS_MIN: usize = 5;
+
+/// Which run is looked at, and where the grid begins.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct DagQuery {
+    /// The name of the run.
+    run: String,
+    /// The start of the last run of the page before, in microseconds.
+    before: Option<i64>,
+}
+
+/// What all views of a DAG show.
+struct Head {
+    id: DagId,
+    href: String,
+    doc: String,
+    paused: bool,
+    edits: u32,
+    last: Option<Chip>,
+    operates: bool,
+    facts: Vec<(&'static str, String)>,
+}
+
+#[derive(Template)]
+#[template(path = "dag.html")]
+pub(crate) struct DagPage {
+    frame: Frame,
+    head: Head,
+    selected: Option<RunLine>,
+    selected_query: String,
+    legend: Vec<Chip>,
+    grid: Option<GridView>,
+    graph: Option<Html>,
+}
+
+page!(DagPage);
+
+struct Loaded {
+    known: Known,
+    selected: Option<RunRow>,
+}
+
+async fn load(frame: &Frame, dag: &DagId, query: &DagQuery) -> Result<Loaded, Oops> {
+    let store = frame.web.store();
+    let gone = || Oops::not_found(format!("there is no DAG `{dag}`, or you may not see it"));
+    let row = store.dags().await?.into_iter().find(|row| row.id == *dag);
+    let row = row.ok_or_else(gone)?;
+    let version = match &row.version {
+        Some(version) => version.clone(),
+        // It was removed, and is shown as it was last.
+        None => {
+            let versions = store.versions(dag).await?;
+            versions.into_iter().next().ok_or_else(gone)?.version
+        }
+    };
+    let spec = frame.web.specs().of(store, dag, &version).await?;
+    let spec = spec.ok_or_else(gone)?;
+    let selected = match query.run.as_str() {
+        "" => None,
+        name => {
+            let found = store.run_named(dag, name).await?;
+            Some(found.ok_or_else(|| Oops::not_found(format!("`{dag}` has no run of this name")))?)
+        }
+    };
+    Ok(Loaded {
+        known: Known { row, spec },
+        selected,
+    })
+}
+
+fn head(frame: &Frame, known: &Known, last: Option<&RunRow>) -> Head {
+    let (definition, notes) = (&known.spec.definition, &known.spec.notes);
+    let mut facts = vec![
+        ("Schedule", rows::schedule(&definition.schedule)),
+        ("Next", rows::next(known, frame.now)),
+        ("Tasks", definition.tasks.len().to_string()),
+        ("Version", known.spec.version().short().to_owned()),
+    ];
+    if !notes.owner.is_empty() {
+        facts.push(("Owner", notes.owner.clone()));
+    }
+    if !notes.tags.is_empty() {
+        facts.push(("Tags", notes.tags.join(", ")));
+    }
+    if known.row.version.is_none() {
+        facts.push(("Removed", "it makes no new runs".to_owned()));
+    }
+    Head {
+        href: paths::dag(&known.row.id),
+        doc: notes.doc.clone(),
+        paused: known.row.paused,
+        edits: known.row.edits,
+        last: last.map(|run| run.state.into()),
+        operates: frame.operates(&known.row.id),
+        facts,
+        id: known.row.id.clone(),
+    }
+}
+
+fn page(frame: Frame, loaded: &Loaded, last: Option<&RunRow>) -> DagPage {
+    let selected = loaded.selected.as_ref();
+    DagPage {
+        head: head(&frame, &loaded.known, last),
+        selected_query: selected
+            .map(|run| format!("?run={}", paths::part(&run.name)))
+            .unwrap_or_default(),
+        selected: selected.map(|run| RunLine::new(run, frame.now)),
+        legend: Vec::new(),
+        grid: None,
+        graph: None,
+        frame,
+    }
+}
+
+pub(crate) async fn grid(
+    frame: Frame,
+    ThisDag(dag): ThisDag,
+    Asking(query): Asking<DagQuery>,
+) -> Result<DagPage, Oops> {
+    let loaded = load(&frame, &dag, &query).await?;
+    let tasks = loaded.known.spec.definition.tasks.len().max(1);
+    let runs = (SQUARES_MAX / tasks).clamp(RUNS_MIN, RUNS_MAX);
+    let after = query.before.map_or(Cursor::START, |before| Cursor {
+        at: Timestamp::from_micros(before),
+        id: 0,
+        nth: 0,
+    });
+    let runs = u32::try_from(runs).unwrap_or(u32::MAX);
+    let read = frame.web.store().grid(&dag, after, runs).await?;
+    let older = read
+        .runs
+        .last()
+        .filter(|_| read.runs.len() == runs as usize)
+        .map(|last| format!("{}?before={}", paths::dag(&dag), last.start.micros()));
+    let view = grid::view(
+        &loaded.known.spec,
+        &read,
+        (loaded.selected.as_ref().map(|run| run.id), frame.now),
+    );
+    let mut page = page(frame, &loaded, read.runs.first());
+    page.grid = Some(GridView { older, ..view });
+    page.legend = TaskState::ALL
+        .iter()
+        .map(|state| Chip::from(*state))
+        .collect();
+    Ok(page)
+}
+
+pub(crate) async fn graph(
+    frame: Frame,
+    ThisDag(dag): ThisDag,
+    Asking(query): Asking<DagQuery>,
+) -> Result<DagPage, Oops> {
+    let mut loaded = load(&frame, &dag, &query).await?;
+    let store = frame.web.store();
+    let of = RunFilter {
+        dag: Some(dag.clone()),
+        ..RunFilter::default()
+    };
+    let last = store.runs(&of, Cursor::START, 1).await?.into_iter().next();
+    if loaded.selected.is_none() {
+        loaded.selected.clone_from(&last);
+    }
+    let mut states = HashMap::new();
+    let mut spec = loaded.known.spec.clone();
+    if let Some(run) = &loaded.selected {
+        // A run is drawn as it was: by its own version.
+        if let Some(own) = frame.web.specs().of(store, &dag, &run.version).await? {
+            spec = own;
+        }
+        let at = Cursor {
+            at: run.start,
+            id: run.id.0.saturating_add(1),
+            nth: 0,
+        };
+        let grid = store.grid(&dag, at, 1).await?;
+        if grid.runs.first().is_some_and(|first| first.id == run.id) {
+            states = states_of(&grid);
+        }
+    }
+    let drawn = draw(&spec, &states);
+    let mut page = page(frame, &loaded, last.as_ref());
+    page.graph = Some(drawn);
+    Ok(page)
+}
+
+/// Where each task stands; of a mapped task, as a whole.
+fn states_of(grid: &Grid) -> HashMap<String, TaskState> {
+    let whole = grid.cells.iter().filter(|cell| !cell.instances);
+    whole
+        .map(|cell| (cell.name.to_string(), cell.state))
+        .collect()
+}
+
+fn draw(spec: &DagSpec, states: &HashMap<String, TaskState>) -> Html {
+    let picture = Picture::of(spec);
+    let mark = |ids: &[&str]| {
+        let found = ids.iter().filter_map(|id| states.get(*id)).copied();
+        let worst = found.min_by_key(|state| Tone::from(*state))?;
+        let chip = Chip::from(worst);
+        Some(Mark {
+            class: chip.tone.class().to_owned(),
+            word: chip.word().to_owned(),
+            href: None,
+        })
+    };
+    Html::drawing(svg_in_page(&picture, &mark))
+}

@@ -1,0 +1,219 @@
+//! Home: whether all is well, what needs a person, what runs, what comes next.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use askama::Template;
+use tidemill_core::id::{DagId, TaskId};
+use tidemill_core::state::RunState;
+use tidemill_core::time::Timestamp;
+use tidemill_store::history::{Cursor, Failure, RunFilter};
+
+use super::page;
+use super::rows::{RunLine, known, next_due};
+use crate::frame::Frame;
+use crate::html::{Chip, Tone, When, day, in_time};
+use crate::oops::Oops;
+use crate::paths;
+
+/// What failed longer ago is not shown here.
+const FAILED_WITHIN: Duration = Duration::from_secs(24 * 3600);
+const FAILED_RUNS_MAX: u32 = 200;
+const FAILURES_MAX: u32 = 1_000;
+const RUNNING_MAX: u32 = 20;
+const NEXT_MAX: usize = 8;
+
+/// Something about the health of the platform.
+struct HealthLine {
+    says: String,
+    well: bool,
+}
+
+/// Failures of one task for one reason.
+struct Cause {
+    says: String,
+    dag: DagId,
+    task: TaskId,
+    runs: usize,
+    since: When,
+    href: String,
+}
+
+struct Running {
+    dag: DagId,
+    name: Arc<str>,
+    href: String,
+    chip: Chip,
+    elapsed: String,
+}
+
+struct Next {
+    dag: DagId,
+    href: String,
+    rest: String,
+    at: When,
+}
+
+#[derive(Template)]
+#[template(path = "home.html")]
+pub(crate) struct Home {
+    frame: Frame,
+    day: String,
+    well: Chip,
+    health: Vec<HealthLine>,
+    causes: Vec<Cause>,
+    running: Vec<Running>,
+    next: Vec<Next>,
+}
+
+page!(Home);
+
+pub(crate) async fn show(frame: Frame) -> Result<Home, Oops> {
+    let (store, now) = (frame.web.store(), frame.now);
+    let since = Timestamp::from_micros(
+        now.micros() - i64::try_from(FAILED_WITHIN.as_micros()).unwrap_or(i64::MAX),
+    );
+    let failures = store.failures(since, FAILED_RUNS_MAX, FAILURES_MAX).await?;
+    let failures = failures
+        .into_iter()
+        .filter(|failure| frame.sees(&failure.run.dag));
+    let running = RunFilter {
+        state: Some(RunState::Running),
+        ..RunFilter::default()
+    };
+    let running = store.runs(&running, Cursor::START, RUNNING_MAX).await?;
+    let running = running.iter().filter(|run| frame.sees(&run.dag));
+    let running = running.map(|run| {
+        let line = RunLine::new(run, now);
+        Running {
+            dag: line.dag,
+            name: line.name,
+            href: line.href,
+            chip: line.chip,
+            elapsed: line.took,
+        }
+    });
+    let mut next: Vec<(Timestamp, DagId)> = known(&frame)
+        .await?
+        .iter()
+        .filter_map(|dag| Some((next_due(dag, now)?, dag.row.id.clone())))
+        .collect();
+    next.sort();
+    next.truncate(NEXT_MAX);
+    Ok(Home {
+        day: day(now),
+        well: Chip::new(Tone::Ok, "All well"),
+        health: health(&frame).await?,
+        causes: causes(failures),
+        running: running.collect(),
+        next: next
+            .into_iter()
+            .map(|(at, dag)| Next {
+                href: paths::dag(&dag),
+                rest: in_time(now, at),
+                at: When(at),
+                dag,
+            })
+            .collect(),
+        frame,
+    })
+}
+
+async fn health(frame: &Frame) -> Result<Vec<HealthLine>, Oops> {
+    let holder = frame.web.store().holder().await?;
+    let mut lines = vec![HealthLine {
+        well: !holder.rest.is_zero(),
+        says: if holder.rest.is_zero() {
+            "no scheduler leads".to_owned()
+        } else {
+            format!("scheduler leads (term {})", holder.term)
+        },
+    }];
+    match frame.web.door().fleet().await {
+        Ok(fleet) => {
+            let slots: u32 = fleet.workers.iter().map(|worker| worker.slots).sum();
+            let used: u32 = fleet.workers.iter().map(|worker| worker.used).sum();
+            let many = fleet.workers.len();
+            let word = if many == 1 { "worker" } else { "workers" };
+            lines.push(HealthLine {
+                well: many > 0,
+                says: format!("{many} {word}, {used} of {slots} slots"),
+            });
+            let waiting: usize = fleet.waiting.iter().map(|line| line.tasks).sum();
+            lines.push(HealthLine {
+                well: true,
+                says: format!("queue {waiting}"),
+            });
+        }
+        Err(error) => lines.push(HealthLine {
+            well: false,
+            says: error.to_string(),
+        }),
+    }
+    lines.push(HealthLine {
+        well: true,
+        says: "database answers".to_owned(),
+    });
+    Ok(lines)
+}
+
+/// Messages differ in numbers and still mean the same.
+fn alike(message: &str) -> String {
+    let mut out = String::new();
+    for c in message.chars().take(300) {
+        match c {
+            c if c.is_ascii_digit() => {
+                if !out.ends_with('#') {
+                    out.push('#');
+                }
+            }
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+fn causes(failures: impl Iterator<Item = Failure>) -> Vec<Cause> {
+    let mut order: Vec<Cause> = Vec::new();
+    let mut found: HashMap<(DagId, TaskId, String), (usize, tidemill_core::protocol::RunNo)> =
+        HashMap::new();
+    for failure in failures {
+        let says = failure
+            .message
+            .as_deref()
+            .unwrap_or("It failed without a message");
+        let key = (failure.run.dag.clone(), failure.task.clone(), alike(says));
+        if let Some((at, last)) = found.get_mut(&key) {
+            let cause = &mut order[*at];
+            cause.since = When(failure.since);
+            cause.runs += usize::from(*last != failure.run.id);
+            *last = failure.run.id;
+            continue;
+        }
+        found.insert(key, (order.len(), failure.run.id));
+        order.push(Cause {
+            says: says.lines().next().unwrap_or_default().to_owned(),
+            href: paths::run(&failure.run.dag, &failure.run.name),
+            dag: failure.run.dag,
+            task: failure.task,
+            runs: 1,
+            since: When(failure.since),
+        });
+    }
+    order
+}
+
+#[cfg(test)]
+mod tests {
+    use super::alike;
+
+    #[test]
+    fn numbers_do_not_make_another_cause() {
+        assert_eq!(
+            alike("clash in 1 of 412 files"),
+            alike("clash in 37 of 9 files")
+        );
+        assert_ne!(alike("no file"), alike("no table"));
+    }
+}

@@ -1,0 +1,57 @@
+//! The pages. Each is a struct with a template, and a handler beside it that reads the store and returns it.
+
+mod dag;
+mod dags;
+mod deed;
+mod enter;
+mod error;
+mod grid;
+mod health;
+mod home;
+mod rows;
+mod runs;
+mod search;
+mod workers;
+
+pub(crate) use error::ErrorPage;
+
+use crate::access::Policy;
+use crate::assets;
+use crate::routes::{Routes, Site};
+use crate::web::Web;
+
+/// Makes a struct with a template an answer.
+macro_rules! page {
+    ($name:ty) => {
+        impl axum::response::IntoResponse for $name {
+            fn into_response(self) -> axum::response::Response {
+                match askama::Template::render(&self) {
+                    Ok(page) => axum::response::Html(page).into_response(),
+                    Err(error) => $crate::oops::Oops::from(error).into_response(),
+                }
+            }
+        }
+    };
+}
+use page;
+
+/// The whole site: every page, action and API route there is, each with its policy.
+#[must_use]
+pub fn site(web: Web) -> Site {
+    Routes::new(web)
+        .get("/healthz", Policy::PUBLIC, health::alive)
+        .get("/readyz", Policy::PUBLIC, health::ready)
+        .get("/static/{name}", Policy::PUBLIC, assets::answer)
+        .get("/enter", Policy::PUBLIC, enter::enter)
+        .post("/leave", Policy::VIEW, enter::leave)
+        .get("/", Policy::VIEW, home::show)
+        .get("/dags", Policy::VIEW, dags::show)
+        .get("/dags/{dag}", Policy::VIEW_DAG, dag::grid)
+        .get("/dags/{dag}/graph", Policy::VIEW_DAG, dag::graph)
+        .post("/dags/{dag}/pause", Policy::OPERATE_DAG, deed::pause)
+        .post("/dags/{dag}/trigger", Policy::OPERATE_DAG, deed::trigger)
+        .get("/runs", Policy::VIEW, runs::show)
+        .get("/search", Policy::VIEW, search::show)
+        .get("/workers", Policy::VIEW, workers::show)
+        .finish()
+}

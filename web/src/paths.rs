@@ -1,0 +1,27 @@
+//! The addresses of pages. What is of a DAG lies under `/dags/{dag}`, so that its policy is decided before anything is read.
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use tidemill_core::id::DagId;
+
+/// Names of runs have colons and dashes, which need no escape in a path.
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'~')
+    .remove(b':');
+
+/// Text within a path or a query.
+pub(crate) fn part(text: &str) -> String {
+    utf8_percent_encode(text, SEGMENT).to_string()
+}
+
+/// A DAG.
+pub(crate) fn dag(dag: &DagId) -> String {
+    format!("/dags/{dag}")
+}
+
+/// A run: until it has a page of its own, its column in the grid.
+pub(crate) fn run(dag: &DagId, name: &str) -> String {
+    format!("/dags/{dag}?run={}", part(name))
+}

@@ -1,0 +1,106 @@
+//! What all pages share.
+
+use std::sync::Arc;
+
+use ring::rand::SystemRandom;
+use tidemill_core::time::Timestamp;
+use tidemill_store::Store;
+
+use crate::access::{Access, Cookie};
+use crate::assets::Assets;
+use crate::door::Door;
+use crate::specs::Specs;
+
+/// How a web process is set up.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The name of the installation, shown where it is not the usual one.
+    pub deployment: Arc<str>,
+    /// Whether browsers come by https: cookies are `Secure` then, and bound to the host by their name.
+    pub https: bool,
+    /// The wall's clock.
+    pub wall: fn() -> Timestamp,
+}
+
+/// What all pages share. Cheap to clone.
+#[derive(Clone)]
+pub struct Web(Arc<Shared>);
+
+struct Shared {
+    config: Config,
+    store: Store,
+    door: Arc<dyn Door>,
+    access: Arc<dyn Access>,
+    cookie: Cookie,
+    assets: Assets,
+    specs: Specs,
+    random: SystemRandom,
+}
+
+impl std::fmt::Debug for Web {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Web").finish_non_exhaustive()
+    }
+}
+
+impl Web {
+    /// A web over this store, which asks through this door and lets in whom `access` knows.
+    #[must_use]
+    pub fn new(config: Config, store: Store, door: Arc<dyn Door>, access: Arc<dyn Access>) -> Self {
+        let cookie = Cookie::new(config.https, access.same_site());
+        Self(Arc::new(Shared {
+            config,
+            store,
+            door,
+            access,
+            cookie,
+            assets: Assets::embedded(),
+            specs: Specs::default(),
+            random: SystemRandom::new(),
+        }))
+    }
+
+    /// Where pages read.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    /// The way to the leader.
+    #[must_use]
+    pub fn door(&self) -> &dyn Door {
+        &*self.0.door
+    }
+
+    /// Who is let in.
+    #[must_use]
+    pub fn access(&self) -> &dyn Access {
+        &*self.0.access
+    }
+
+    /// What the wall's clock shows.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        (self.0.config.wall)()
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    pub(crate) fn cookie(&self) -> &Cookie {
+        &self.0.cookie
+    }
+
+    pub(crate) fn assets(&self) -> &Assets {
+        &self.0.assets
+    }
+
+    pub(crate) fn specs(&self) -> &Specs {
+        &self.0.specs
+    }
+
+    pub(crate) fn random(&self) -> &SystemRandom {
+        &self.0.random
+    }
+}

@@ -1,0 +1,208 @@
+//! Who is let in.
+
+use std::sync::{Arc, Mutex};
+
+use axum::body::Body;
+use axum::http::{Method, Request, StatusCode, header};
+use ring::rand::SystemRandom;
+use tidemill_web::{Local, Policy, Role};
+
+use crate::kit::{Kit, request};
+
+/// A path of a route, with something in the place of each name.
+fn path(route: &str, dag: &str) -> String {
+    route.replace("{dag}", dag).replace("{name}", "x")
+}
+
+const WITHOUT_A_DAG: [&str; 6] = [
+    "/",
+    "/dags",
+    "/runs",
+    "/search?q=dag",
+    "/search?q=run_4",
+    "/runs?dag=secret_dag",
+];
+
+#[tokio::test]
+async fn everything_but_a_few_addresses_needs_somebody() {
+    let kit = Kit::new().await;
+    let public: Vec<&str> = kit
+        .routes
+        .iter()
+        .filter(|route| route.policy == Policy::PUBLIC)
+        .map(|route| route.path)
+        .collect();
+    assert_eq!(public, ["/healthz", "/readyz", "/static/{name}", "/enter"]);
+    for route in kit
+        .routes
+        .iter()
+        .filter(|route| route.policy != Policy::PUBLIC)
+    {
+        for method in [&route.method, &Method::HEAD] {
+            if *method == Method::HEAD && route.method != Method::GET {
+                continue;
+            }
+            let request = request(method.clone(), "", &path(route.path, "open_dag"));
+            let answer = kit.send(request.body(Body::empty()).unwrap()).await;
+            assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{route:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_route_of_a_dag_names_it_in_its_path_and_no_other_does() {
+    let kit = Kit::new().await;
+    for route in &kit.routes {
+        let of_dag = matches!(route.policy, Policy::OnDag(_));
+        assert_eq!(route.path.contains("{dag}"), of_dag, "{route:?}");
+        if route.method != Method::GET {
+            assert_ne!(route.policy, Policy::PUBLIC, "{route:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_route_lets_in_who_its_policy_names() {
+    let kit = Kit::new().await;
+    for (who, has) in [
+        ("viewer", Some(Role::Viewer)),
+        ("operator", Some(Role::Operator)),
+        ("admin", Some(Role::Admin)),
+        ("limited", None),
+    ] {
+        for route in kit.routes.iter().filter(|route| route.path != "/leave") {
+            for dag in ["open_dag", "secret_dag"] {
+                let answer = match route.method {
+                    Method::GET => kit.get(who, &path(route.path, dag)).await,
+                    _ => {
+                        kit.post(who, &path(route.path, dag), "pause=true&seen=7")
+                            .await
+                    }
+                };
+                let on_dag = match (who, dag) {
+                    ("limited", "open_dag") => Some(Role::Viewer),
+                    _ => has,
+                };
+                let denied = match route.policy {
+                    Policy::Public => continue,
+                    Policy::Signed(role) => (has.unwrap_or(Role::Viewer) < role).then_some(403),
+                    Policy::OnDag(role) => match on_dag {
+                        Some(has) => (has < role).then_some(403),
+                        None => Some(404),
+                    },
+                };
+                let is = answer.status.as_u16();
+                match denied {
+                    Some(wanted) => assert_eq!(is, wanted, "{who} {dag} {route:?}"),
+                    None => assert!(is < 400, "{who} {dag} {route:?}: {is}"),
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_somebody_must_not_see_is_on_no_page() {
+    let kit = Kit::new().await;
+    for page in WITHOUT_A_DAG {
+        let answer = kit.get("limited", page).await;
+        assert_eq!(answer.status, StatusCode::OK, "{page}");
+        let shown = answer.body.replace("value=\"secret_dag\"", "");
+        assert!(!shown.contains("secret_dag"), "{page}");
+    }
+    let hidden = kit.get("limited", "/dags/secret_dag").await;
+    let missing = kit.get("limited", "/dags/no_such_dag").await;
+    let plain = |body: &str| {
+        body.replace("no_such_dag", "secret_dag")
+            .lines()
+            .filter(|line| !line.contains("nonce"))
+            .collect::<String>()
+    };
+    assert_eq!(hidden.status, missing.status);
+    assert_eq!(plain(&hidden.body), plain(&missing.body));
+}
+
+#[tokio::test]
+async fn a_change_needs_the_token_of_its_session_and_our_own_page() {
+    let kit = Kit::new().await;
+    let send = |origin: &'static str, site: &'static str, form: &'static str| {
+        let request = request(Method::POST, "operator", "/dags/open_dag/trigger")
+            .header(header::HOST, "tidemill.test")
+            .header(header::ORIGIN, origin)
+            .header("sec-fetch-site", site)
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        kit.send(request.body(Body::from(form)).unwrap())
+    };
+    for (origin, site, form) in [
+        ("http://tidemill.test", "same-origin", ""),
+        ("http://tidemill.test", "same-origin", "csrf="),
+        ("http://tidemill.test", "same-origin", "csrf=00"),
+        ("http://tidemill.test", "cross-site", ""),
+        ("http://evil.test", "same-origin", ""),
+        ("null", "none", ""),
+    ] {
+        let answer = send(origin, site, form).await;
+        assert_eq!(
+            answer.status,
+            StatusCode::FORBIDDEN,
+            "{origin} {site} {form}"
+        );
+    }
+    assert!(kit.door.asked.lock().unwrap().is_empty());
+    let done = kit
+        .post("operator", "/dags/open_dag/trigger", "to=/dags")
+        .await;
+    assert_eq!(done.status, StatusCode::SEE_OTHER);
+    assert_eq!(done.header("location"), "/dags");
+    let asked = kit.door.asked.lock().unwrap();
+    assert_eq!(asked.len(), 1);
+    assert_eq!(&*asked[0].by, "operator");
+}
+
+#[tokio::test]
+async fn a_program_comes_with_a_token_and_without_forms() {
+    let kit = Kit::new().await;
+    let send = |token: &str| {
+        let request = Request::builder()
+            .method(Method::POST)
+            .uri("/dags/open_dag/trigger")
+            .header(header::AUTHORIZATION, format!("Bearer {token}"))
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        kit.send(request.body(Body::empty()).unwrap())
+    };
+    assert_eq!(send("token-operator").await.status, StatusCode::SEE_OTHER);
+    assert_eq!(send("token-viewer").await.status, StatusCode::FORBIDDEN);
+    assert_eq!(send("wrong").await.status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn a_link_signs_in_once() {
+    for https in [false, true] {
+        let shown: Arc<Mutex<Vec<String>>> = Arc::default();
+        let keys = Arc::clone(&shown);
+        let show = move |key: &str| keys.lock().unwrap().push(key.to_owned());
+        let local = Local::new("ann", Arc::new(SystemRandom::new()), show).unwrap();
+        let kit = Kit::with(Arc::new(local), https).await;
+        let first = shown.lock().unwrap()[0].clone();
+        assert_eq!(first.len(), 64);
+        let wrong = kit.get("", "/enter?key=00").await;
+        assert_eq!(wrong.status, StatusCode::UNAUTHORIZED);
+        let link = format!("/enter?key={first}");
+        let came = kit.get("", &link).await;
+        assert_eq!(came.status, StatusCode::SEE_OTHER);
+        let cookie = came.header("set-cookie").to_owned();
+        assert!(
+            cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict"),
+            "{cookie}"
+        );
+        assert_eq!(cookie.starts_with("__Host-tidemill="), https, "{cookie}");
+        assert_eq!(cookie.contains("Secure"), https, "{cookie}");
+        assert_eq!(kit.get("", &link).await.status, StatusCode::UNAUTHORIZED);
+        assert_eq!(shown.lock().unwrap().len(), 2, "the next link is shown");
+        let pair = cookie.split(';').next().unwrap();
+        let home = Request::builder().uri("/").header(header::COOKIE, pair);
+        let home = kit.send(home.body(Body::empty()).unwrap()).await;
+        assert_eq!(home.status, StatusCode::OK);
+        assert!(home.body.contains("ann, admin"));
+    }
+}

@@ -1,0 +1,431 @@
+//! A site over a real store with two DAGs in it, and a door that writes down what it is asked.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, Method, Request, StatusCode, header};
+use tempfile::TempDir;
+use tidemill_core::author::Dag;
+use tidemill_core::id::{DagId, TaskId};
+use tidemill_core::operator::{BoxFuture, ErrorKind};
+use tidemill_core::protocol::{AttemptNo, InstanceRef, LogPlace, NOT_MAPPED, RunNo, TaskNo};
+use tidemill_core::state::{RunState, RunType, TaskState};
+use tidemill_core::time::Timestamp;
+use tidemill_logs::{Found, Page, Search, Wanted};
+use tidemill_scheduler::engine::{Changed, Fleet, Held, Why};
+use tidemill_store::record::{
+    AttemptEnd, AttemptRow, Changes, DagRow, RunRow, TaskRow, VersionRow,
+};
+use tidemill_store::{CommitOutcome, Leader, Options, Store};
+use tidemill_web::access::{AccessError, RoleOn};
+use tidemill_web::{
+    Access, Asked, Config, Door, DoorError, Principal, Role, Route, Tail, Web, site,
+};
+use tower::ServiceExt as _;
+
+/// Text that somebody may try.
+pub(crate) const HOSTILE: &str = "\"'><script>alert(1)</script><img src=x onerror=alert(2)>{{7*7}}&lt;\u{202e}</title>javascript:";
+
+pub(crate) fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_micros(1_735_689_600_000_000 + seconds * 1_000_000)
+}
+
+/// Five days after the first run.
+fn now() -> Timestamp {
+    at(5 * 86_400)
+}
+
+/// What the door is asked, and how it answers.
+#[derive(Debug, Default)]
+pub(crate) struct TestDoor {
+    pub(crate) asked: Mutex<Vec<Asked>>,
+    pub(crate) refuses: Mutex<Option<DoorError>>,
+    pub(crate) panics: Mutex<bool>,
+}
+
+impl Door for TestDoor {
+    fn ask(&self, asked: Asked) -> BoxFuture<'_, Result<Changed, DoorError>> {
+        assert!(
+            !*self.panics.lock().expect("it works"),
+            "secret words of a panic"
+        );
+        self.asked.lock().expect("it works").push(asked);
+        let refused = self.refuses.lock().expect("it works").clone();
+        Box::pin(async move { refused.map_or(Ok(Changed::default()), Err) })
+    }
+
+    fn why(&self, _: InstanceRef) -> BoxFuture<'_, Result<Option<Why>, DoorError>> {
+        Box::pin(async { Ok(None) })
+    }
+
+    fn why_run(&self, _: RunNo) -> BoxFuture<'_, Result<Option<Vec<Held>>, DoorError>> {
+        Box::pin(async { Ok(None) })
+    }
+
+    fn fleet(&self) -> BoxFuture<'_, Result<Fleet, DoorError>> {
+        Box::pin(async { Ok(Fleet::default()) })
+    }
+
+    fn log<'a>(&'a self, _: &'a LogPlace, _: Wanted) -> BoxFuture<'a, Result<Page, DoorError>> {
+        Box::pin(async { Err(DoorError::Unknown("no log".to_owned())) })
+    }
+
+    fn search<'a>(&'a self, _: &'a LogPlace, _: Search) -> BoxFuture<'a, Result<Found, DoorError>> {
+        Box::pin(async { Err(DoorError::Unknown("no log".to_owned())) })
+    }
+
+    fn download<'a>(&'a self, _: &'a LogPlace) -> BoxFuture<'a, Result<Body, DoorError>> {
+        Box::pin(async { Err(DoorError::Unknown("no log".to_owned())) })
+    }
+
+    fn tail(&self, _: &LogPlace, _: u64) -> Tail {
+        Box::pin(futures_util::stream::empty())
+    }
+}
+
+/// A session's secret is the name of who has it.
+#[derive(Debug)]
+struct TestAccess;
+
+/// `viewer`, `operator` and `admin` on everything; `limited` looks at nothing but `open_dag`.
+fn principal(name: &str) -> Option<Principal> {
+    let only: RoleOn = Arc::new(|dag| (dag.as_str() == "open_dag").then_some(Role::Viewer));
+    let (role, on) = match name {
+        "limited" => (Role::Viewer, Some(only)),
+        name => (name.parse().ok()?, None),
+    };
+    Some(Principal {
+        name: name.into(),
+        role,
+        on,
+    })
+}
+
+impl Access for TestAccess {
+    fn session<'a>(
+        &'a self,
+        secret: &'a str,
+        _: Timestamp,
+    ) -> BoxFuture<'a, Result<Option<Principal>, AccessError>> {
+        Box::pin(async move { Ok(principal(secret)) })
+    }
+
+    fn token<'a>(
+        &'a self,
+        secret: &'a str,
+        _: Timestamp,
+    ) -> BoxFuture<'a, Result<Option<Principal>, AccessError>> {
+        Box::pin(async move { Ok(secret.strip_prefix("token-").and_then(principal)) })
+    }
+
+    fn redeem<'a>(
+        &'a self,
+        _: &'a str,
+        _: Timestamp,
+    ) -> BoxFuture<'a, Result<Option<String>, AccessError>> {
+        Box::pin(async { Ok(None) })
+    }
+
+    fn end<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<(), AccessError>> {
+        Box::pin(async { Ok(()) })
+    }
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    pub(crate) fn header(&self, name: &str) -> &str {
+        let value = self.headers.get(name).and_then(|value| value.to_str().ok());
+        value.unwrap_or_default()
+    }
+}
+
+pub(crate) struct Kit {
+    _folder: TempDir,
+    _leader: Leader,
+    pub(crate) router: Router,
+    pub(crate) routes: Vec<Route>,
+    pub(crate) door: Arc<TestDoor>,
+}
+
+impl Kit {
+    pub(crate) async fn new() -> Self {
+        Self::with(Arc::new(TestAccess), false).await
+    }
+
+    pub(crate) async fn with(access: Arc<dyn Access>, https: bool) -> Self {
+        Self::of(access, https, &history()).await
+    }
+
+    /// One DAG, `wide_dag`, with so many tasks and runs.
+    pub(crate) async fn wide(tasks: u32, runs: i64) -> Self {
+        Self::of(Arc::new(TestAccess), false, &wide(tasks, runs)).await
+    }
+
+    async fn of(access: Arc<dyn Access>, https: bool, changes: &Changes) -> Self {
+        let folder = tempfile::tempdir().expect("it works");
+        let url = format!("sqlite://{}/tidemill.db", folder.path().display());
+        let store = Store::open(&url, Options::default())
+            .await
+            .expect("it works");
+        let leader = store
+            .lead("the test", Duration::from_secs(600))
+            .await
+            .expect("it works");
+        let outcome = leader.commit(1, changes).await;
+        assert!(matches!(outcome, Ok(CommitOutcome::Done)), "{outcome:?}");
+        let door = Arc::new(TestDoor::default());
+        let config = Config {
+            deployment: "tidemill".into(),
+            https,
+            wall: now,
+        };
+        let site = site(Web::new(config, store, Arc::clone(&door) as _, access));
+        Self {
+            _folder: folder,
+            _leader: leader,
+            router: site.router,
+            routes: site.routes,
+            door,
+        }
+    }
+
+    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        let response = self
+            .router
+            .clone()
+            .oneshot(request)
+            .await
+            .expect("it works");
+        let (parts, body) = response.into_parts();
+        let body = to_bytes(body, 64 << 20).await.expect("it works");
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            body: String::from_utf8(body.to_vec()).expect("it works"),
+        }
+    }
+
+    /// Looks, as somebody; nobody if the name is empty.
+    pub(crate) async fn get(&self, who: &str, path: &str) -> Answer {
+        self.send(
+            request(Method::GET, who, path)
+                .body(Body::empty())
+                .expect("it works"),
+        )
+        .await
+    }
+
+    /// Sends a form, with everything that a browser sends with it.
+    pub(crate) async fn post(&self, who: &str, path: &str, form: &str) -> Answer {
+        let page = self.get(who, "/dags").await.body;
+        let token = page
+            .split("name=\"csrf\" value=\"")
+            .nth(1)
+            .unwrap_or_default();
+        let token = token.split('"').next().unwrap_or_default();
+        let request = request(Method::POST, who, path)
+            .header(header::HOST, "tidemill.test")
+            .header(header::ORIGIN, "http://tidemill.test")
+            .header("sec-fetch-site", "same-origin")
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        let form = format!("csrf={token}&{form}");
+        self.send(request.body(Body::from(form)).expect("it works"))
+            .await
+    }
+}
+
+pub(crate) fn request(method: Method, who: &str, path: &str) -> axum::http::request::Builder {
+    let request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header(header::ACCEPT, "text/html");
+    if who.is_empty() {
+        request
+    } else {
+        request.header(header::COOKIE, format!("other=1; tidemill={who}"))
+    }
+}
+
+fn version(name: &str) -> VersionRow {
+    let built = Dag::build(name, |dag| {
+        dag.doc(HOSTILE);
+        dag.owner(HOSTILE);
+        dag.tag(HOSTILE);
+        dag.schedule("0 2 * * *");
+        dag.start("2025-01-01");
+        let first = dag.empty("extract");
+        let group = dag.group("load", |load| {
+            load.empty("sales");
+            load.empty("stock");
+        });
+        dag.edge(&first, &group);
+    });
+    let spec = built.spec().clone();
+    VersionRow {
+        dag: spec.id().clone(),
+        version: spec.version(),
+        spec: Arc::new(spec),
+        deployed_at: at(0),
+    }
+}
+
+fn run(id: i64, version: &VersionRow, state: RunState) -> RunRow {
+    RunRow {
+        id: RunNo(id),
+        dag: version.dag.clone(),
+        name: format!("run_{id}{HOSTILE}").into(),
+        kind: RunType::Manual,
+        state,
+        version: version.version.clone(),
+        start: at(id * 3_600),
+        end: at(id * 3_600 + 1),
+        due_at: at(id * 3_600),
+        created_at: at(id * 3_600),
+        started_at: Some(at(4 * 86_400 + id)),
+        ended_at: (state != RunState::Running).then(|| at(4 * 86_400 + 600 + id)),
+        params: "{}".into(),
+        backfill: None,
+        paused: false,
+        priority: 0,
+        pool: None,
+        ending: None,
+        quarantine: None,
+        why: Some(HOSTILE.into()),
+        note: Some(HOSTILE.into()),
+        edits: 0,
+        touched: None,
+    }
+}
+
+fn task(run: i64, (no, name): (u32, &str), state: TaskState) -> TaskRow {
+    TaskRow {
+        of: InstanceRef {
+            run: RunNo(run),
+            task: TaskNo(no),
+            map_index: NOT_MAPPED,
+        },
+        name: TaskId::parse(name).expect("it works"),
+        state,
+        attempt: AttemptNo(run * 1_000 + i64::from(no)),
+        hand: 0,
+        ended_attempt: AttemptNo(run * 1_000 + i64::from(no)),
+        number: 1,
+        tries: 1,
+        losses: 0,
+        requeues: 0,
+        epoch: 1,
+        edits: 1,
+        worker: None,
+        since: at(4 * 86_400 + 500),
+        queued_at: Some(at(4 * 86_400)),
+        started_at: Some(at(4 * 86_400)),
+        retry_at: None,
+        deadline: None,
+        instances: None,
+    }
+}
+
+fn attempt(run: i64, no: u32) -> AttemptRow {
+    AttemptRow {
+        id: AttemptNo(run * 1_000 + i64::from(no)),
+        of: InstanceRef {
+            run: RunNo(run),
+            task: TaskNo(no),
+            map_index: NOT_MAPPED,
+        },
+        number: 1,
+        epoch: 1,
+        end: AttemptEnd::Failed,
+        worker: None,
+        queued_at: at(4 * 86_400),
+        started_at: Some(at(4 * 86_400)),
+        ended_at: at(4 * 86_400 + 500),
+        error_kind: Some(ErrorKind::Quota),
+        message: Some(format!("clash in {run} files {HOSTILE}").into()),
+        help: Some(HOSTILE.into()),
+        retry_at: None,
+    }
+}
+
+fn dag_row(version: &VersionRow) -> DagRow {
+    DagRow {
+        id: DagId::parse(version.dag.as_str()).expect("it works"),
+        version: Some(version.version.clone()),
+        paused: false,
+        last_due: Some((at(0), at(86_400), at(86_400))),
+        failures_in_row: 0,
+        edits: 7,
+        touched: None,
+    }
+}
+
+fn wide(tasks: u32, runs: i64) -> Changes {
+    let built = Dag::build("wide_dag", |dag| {
+        for task in 0..tasks {
+            dag.empty(&format!("a_task_with_a_longer_name_{task}"));
+        }
+    });
+    let spec = built.spec().clone();
+    let version = VersionRow {
+        dag: spec.id().clone(),
+        version: spec.version(),
+        spec: Arc::new(spec),
+        deployed_at: at(0),
+    };
+    let tasks_of = |id: i64| {
+        (0..tasks).map(move |no| {
+            let name = format!("a_task_with_a_longer_name_{no}");
+            task(id, (no, &name), TaskState::UpstreamFailed)
+        })
+    };
+    Changes {
+        dags: vec![dag_row(&version)],
+        new_runs: (1..=runs)
+            .map(|id| run(id, &version, RunState::Failed))
+            .collect(),
+        new_tasks: (1..=runs).flat_map(tasks_of).collect(),
+        versions: vec![version],
+        ..Changes::default()
+    }
+}
+
+/// Runs 1 and 2 of `open_dag` failed for one reason, run 3 is on; run 4 of `secret_dag` failed, too.
+fn history() -> Changes {
+    let (open, secret) = (version("open_dag"), version("secret_dag"));
+    let mut changes = Changes {
+        versions: vec![open.clone(), secret.clone()],
+        dags: vec![dag_row(&open), dag_row(&secret)],
+        new_runs: vec![
+            run(1, &open, RunState::Failed),
+            run(2, &open, RunState::Failed),
+            run(3, &open, RunState::Running),
+            run(4, &secret, RunState::Failed),
+        ],
+        ..Changes::default()
+    };
+    for run in 1..=4 {
+        let failed = if run == 3 {
+            TaskState::Running
+        } else {
+            TaskState::Failed
+        };
+        changes.new_tasks.extend([
+            task(run, (0, "extract"), TaskState::Success),
+            task(run, (1, "load.sales"), failed),
+            task(run, (2, "load.stock"), TaskState::UpstreamFailed),
+        ]);
+        if run != 3 {
+            changes.attempts.push(attempt(run, 1));
+        }
+    }
+    changes
+}

@@ -1,0 +1,6 @@
+//! The site, driven in memory: who is let in, what changes things, what pages show, and what happens to whatever is wrong.
+
+mod access;
+mod kit;
+mod pages;
+mod wrong;
