@@ -14,7 +14,7 @@ use crate::doctor::DoctorArgs;
 use crate::output::{Color, Output};
 use crate::pools::PoolsCommand;
 use crate::runs::RunsCommand;
-use crate::serve::{SchedulerArgs, StandaloneArgs, WorkerArgs};
+use crate::serve::{SchedulerArgs, StandaloneArgs, WebArgs, WorkerArgs};
 use crate::tasks::TasksCommand;
 use crate::test_run;
 use crate::tokens::TokensCommand;
@@ -61,6 +61,11 @@ pub(crate) enum Command {
         after_help = "Example:\n  worker --server http://scheduler-0:8790 --server http://scheduler-1:8790 --token-file token"
     )]
     Worker(WorkerArgs),
+    /// Run the web UI: any number of them, beside any number of schedulers.
+    #[command(
+        after_help = "Example:\n  web --database postgres://tidemill@db/tidemill --server http://scheduler-0:8790 --token-file token"
+    )]
+    Web(WebArgs),
     /// Look at runs, make them, change them.
     Runs {
         #[command(subcommand)]

@@ -157,6 +157,7 @@ pub fn run_in(
         Command::Standalone(args) => serve::standalone(&args, dags, environment),
         Command::Scheduler(args) => serve::scheduler(&args, environment),
         Command::Worker(args) => serve::worker(&args, dags, environment),
+        Command::Web(args) => serve::web(&args, environment),
         Command::Cron { command } => cron::run(&command),
         Command::Config { command } => match command {
             ConfigCommand::Show(args) => config::show(&args, environment),

@@ -39,6 +39,22 @@ impl Line {
             fields: Map::new(),
         })
     }
+
+    /// The line as people read it: time, level, source, text, fields.
+    #[must_use]
+    pub fn for_people(&self) -> String {
+        let source = self.source.as_ref();
+        let source = source.map_or(String::new(), |source| format!(" [{source}]"));
+        let level = word(self.level).to_ascii_uppercase();
+        let mut out = format!("{} {level:5}{source} {}", self.at, self.text);
+        if !self.fields.is_empty() {
+            // A map of JSON values always has a text.
+            let fields = serde_json::to_string(&self.fields).unwrap_or_default();
+            out.push(' ');
+            out.push_str(&fields);
+        }
+        out
+    }
 }
 
 /// What is written, before it is masked and cut.

@@ -18,7 +18,7 @@ const PORT: u64 = 8790;
 const UID: u64 = 10001;
 
 /// The commands that stay.
-const COMMANDS: [&str; 3] = ["standalone", "scheduler", "worker"];
+const COMMANDS: [&str; 4] = ["standalone", "scheduler", "worker", "web"];
 
 fn folder() -> PathBuf {
     root().join("deploy")

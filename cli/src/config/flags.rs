@@ -37,6 +37,8 @@ takes! {
     OfStandalone: Database, Scheduler, Gateway, Web, Worker, Secrets, Logs, Talk;
     /// A scheduler.
     OfScheduler: Database, Scheduler, Gateway, Secrets, Logs, Talk;
+    /// The web UI.
+    OfWeb: Database, Gateway, Web, Talk;
     /// A worker.
     OfWorker: Gateway, Worker, Talk;
     /// A command that may meet anything.

@@ -46,9 +46,9 @@ pub(crate) struct Request<'a> {
 }
 
 /// What was answered.
-struct Response {
-    status: StatusCode,
-    body: Vec<u8>,
+pub(crate) struct Response {
+    pub(crate) status: StatusCode,
+    pub(crate) body: Vec<u8>,
 }
 
 /// Why there is no answer.
@@ -114,7 +114,15 @@ impl Leader {
         read(&response, request)
     }
 
-    async fn exchange(&self, request: Request<'_>, body: Option<&str>) -> Result<Response, Output> {
+    /// Asks whoever leads, whatever they answer.
+    ///
+    /// # Errors
+    /// What a command prints if nobody answered.
+    pub(crate) async fn exchange(
+        &self,
+        request: Request<'_>,
+        body: Option<&str>,
+    ) -> Result<Response, Output> {
         let mut servers = self.servers().await?;
         let token = token::find(&self.loaded).map_err(|error| Output::failed(error, USAGE))?;
         let mut last = Output::failed("no scheduler is known", UNREACHABLE);

@@ -6,7 +6,7 @@ mod change;
 mod find;
 mod follow;
 mod given;
-mod leader;
+pub(crate) mod leader;
 
 use std::cell::OnceCell;
 use std::time::Duration;

@@ -1,8 +1,9 @@
-//! The processes that stay: `standalone`, `scheduler`, `worker`.
+//! The processes that stay: `standalone`, `scheduler`, `worker`, `web`.
 
 pub(crate) mod attempt;
 mod local;
 mod parts;
+mod remote_door;
 mod signals;
 mod talk;
 pub(crate) mod token;
@@ -16,17 +17,22 @@ use tidemill_core::author::Dags;
 use tidemill_scheduler::gateway::{Gate, Vault};
 use tidemill_scheduler::lead::{Bring, Process, ToLead};
 use tidemill_store::{Schema, Store};
+use tidemill_web::LocalDoor;
 use tidemill_worker::{Connect, Ended, Remote, Worker};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::{oneshot, watch};
 use tracing::{error, info, warn};
 
-use crate::config::flags::{OfScheduler, OfStandalone, OfWorker};
+use crate::config::flags::{OfScheduler, OfStandalone, OfWeb, OfWorker};
 use crate::config::{Environment, Flags, Loaded, Origin};
 use crate::door;
 use crate::keys;
 use crate::output::{INVALID, Output, UNREACHABLE, USAGE};
+use crate::remote::leader::Leader;
+
+use remote_door::RemoteDoor;
+use web::Behind;
 
 pub(crate) use local::Local;
 pub(crate) use parts::{Held, project, scheduler_settings, servers, worker_config};
@@ -54,6 +60,12 @@ pub(crate) struct WorkerArgs {
     settings: Flags<OfWorker>,
     #[command(flatten)]
     crash: CrashArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WebArgs {
+    #[command(flatten)]
+    settings: Flags<OfWeb>,
 }
 
 /// For tests only: where to die.
@@ -113,7 +125,12 @@ pub(crate) fn standalone(args: &StandaloneArgs, dags: &Dags, environment: &Envir
             worker_stops,
         );
         let worker = worker.map_err(|error| Output::failed(error, INVALID))?;
-        own.block_on(web::start(&loaded, environment, &process))?;
+        let behind = Behind {
+            store: process.store.clone(),
+            door: Arc::new(LocalDoor::new(process.gate.clone())),
+            stops: process.stop.subscribe(),
+        };
+        own.block_on(web::start(&loaded, environment, behind))?;
         info!("ready: http://{}", process.address);
         own.block_on(stop.clone().wait_for_stop());
         // First what runs, while there is still somebody who takes the reports.
@@ -141,6 +158,32 @@ pub(crate) fn scheduler(args: &SchedulerArgs, environment: &Environment) -> Outp
                 ended = &mut process.running => return parts::ended(ended),
             }
             process.end().await;
+            Ok(())
+        })
+    })
+}
+
+/// The web UI, in a process without a scheduler.
+pub(crate) fn web(args: &WebArgs, environment: &Environment) -> Output {
+    let loaded = match args.settings.load(environment) {
+        Ok(loaded) => loaded,
+        Err(output) => return output,
+    };
+    run(&loaded, |own, stop| {
+        own.block_on(async {
+            let store = door::open(&loaded, Schema::Require).await?;
+            let leader = Leader::new(loaded.clone(), Some(store.clone()))?;
+            // Without a token no page that asks the scheduler would work: that shows now and not in a browser.
+            token::find(&loaded).map_err(|error| Output::failed(error, USAGE))?;
+            let behind = Behind {
+                store: store.clone(),
+                door: Arc::new(RemoteDoor::new(leader)),
+                stops: stop.0.clone(),
+            };
+            let serving = web::start(&loaded, environment, behind).await?;
+            stop.wait_for_stop().await;
+            let _ = serving.await;
+            store.close().await;
             Ok(())
         })
     })

@@ -1,24 +1,37 @@
-//! The web UI in a process with a scheduler.
+//! The web UI: in a process with a scheduler, or in one of its own.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use ring::rand::SystemRandom;
 use tidemill_scheduler::gateway::{Limits, serve};
-use tidemill_web::{Config, Local, LocalDoor, Web, site};
+use tidemill_store::Store;
+use tidemill_web::{Config, Door, Local, Web, site};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
-use super::{Scheduler, parts};
+use super::parts;
 use crate::config::{Environment, Loaded, Origin};
 use crate::output::{INVALID, Output, USAGE};
 
-/// Answers browsers from now on, until the scheduler's process stops, and says by which link the local user comes in.
+/// What the pages are about.
+pub(super) struct Behind {
+    /// What is read.
+    pub(super) store: Store,
+    /// The way to who changes it.
+    pub(super) door: Arc<dyn Door>,
+    /// Whether the process is to stop.
+    pub(super) stops: watch::Receiver<bool>,
+}
+
+/// Answers browsers from now on, until the process stops, and says by which link the local user comes in.
 pub(super) async fn start(
     loaded: &Loaded,
     environment: &Environment,
-    scheduler: &Scheduler,
-) -> Result<(), Output> {
+    Behind { store, door, stops }: Behind,
+) -> Result<JoinHandle<()>, Output> {
     let settings = &loaded.settings;
     let listener = listen(loaded).await?;
     let address = listener.local_addr().unwrap_or(settings.web_listen);
@@ -38,17 +51,13 @@ pub(super) async fn start(
         https,
         wall: parts::wall,
     };
-    let door = LocalDoor::new(scheduler.gate.clone());
-    let web = Web::new(
-        config,
-        scheduler.store.clone(),
-        Arc::new(door),
-        Arc::new(access),
-    );
-    let router = site(web).router;
-    let stops = scheduler.stop.subscribe();
-    tokio::spawn(serve(listener, router, Limits::default(), stops));
-    Ok(())
+    let router = site(Web::new(config, store, door, Arc::new(access))).router;
+    Ok(tokio::spawn(serve(
+        listener,
+        router,
+        Limits::default(),
+        stops,
+    )))
 }
 
 /// The address that is set, or, if nobody set one and another process is there, one with any free port.

@@ -93,7 +93,7 @@ fn environment(folder: &Path) -> Environment {
     Environment::new(set, folder)
 }
 
-fn run_in(folder: &Path, words: &[&str]) -> Output {
+pub(crate) fn run_in(folder: &Path, words: &[&str]) -> Output {
     tidemill::run_in(&dags(), line(words), &environment(folder))
 }
 
@@ -123,13 +123,19 @@ impl Running {
         run_in(self.folder.path(), words)
     }
 
+    /// Starts another process that stays, in a thread that ends with the tests.
+    pub(crate) fn beside(&self, words: &[&str]) {
+        let (words, at) = (line(words), environment(self.folder.path()));
+        std::thread::spawn(move || tidemill::run_in(&dags(), words, &at));
+    }
+
     pub(crate) fn json(&self, words: &[&str]) -> Value {
         let output = self.run(words);
         serde_json::from_str(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
     }
 
     /// Looks until it is so.
-    fn until(&self, so: impl Fn(&Self) -> bool) {
+    pub(crate) fn until(&self, so: impl Fn(&Self) -> bool) {
         let alive = || {
             let ended = self
                 .standalone

@@ -10,7 +10,7 @@ use tidemill_core::operator::Level;
 use super::LogKeeper;
 use super::error::LogError;
 use super::index::{self, Index};
-use crate::line::{Line, level_of, word};
+use crate::line::{Line, level_of};
 
 /// A page has at most so many lines, and about so many bytes.
 const PAGE_LINES_MAX: usize = 5000;
@@ -259,21 +259,7 @@ fn moved<T>(read: Result<T, LogError>, path: &str) -> Result<T, LogError> {
 fn for_people(text: &Bytes) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());
     for line in lines_of(text) {
-        let Line {
-            at,
-            level,
-            text,
-            source,
-            fields,
-        } = Line::read(line);
-        let source = source.map_or(String::new(), |source| format!(" [{source}]"));
-        let level = word(level).to_ascii_uppercase();
-        out.extend_from_slice(format!("{at} {level:5}{source} {text}").as_bytes());
-        if !fields.is_empty() {
-            out.push(b' ');
-            // A map of JSON values always has a text.
-            let _ = serde_json::to_writer(&mut out, &fields);
-        }
+        out.extend_from_slice(Line::read(line).for_people().as_bytes());
         out.push(b'\n');
     }
     out

@@ -1,7 +1,7 @@
 //! Finding a text in a log.
 
 use aho_corasick::AhoCorasick;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tidemill_core::operator::Level;
 
@@ -31,7 +31,7 @@ pub struct Search {
 }
 
 /// What was found.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Found {
     /// The lines with the text in them, or in a value of their fields.
     pub lines: Vec<Numbered>,

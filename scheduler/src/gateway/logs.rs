@@ -40,7 +40,8 @@ pub struct LogsQuery {
     pub number: u32,
     /// Its number over all tasks.
     pub attempt: i64,
-    /// The position of the first line, from 0; `error` for the first error, or the end if there is none.
+    /// The position of the first line, from 0; `line-7` for the line with that number; `error` for the first error, or the
+    /// end if there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,
     /// How many lines.
@@ -73,13 +74,19 @@ impl LogsQuery {
     }
 
     fn wanted(&self) -> Result<Wanted, Problem> {
+        let wrong = |from: &str| {
+            let detail =
+                format!("from: `{from}` is none of a number, `line-` with a number, `error`");
+            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
+        };
         let start = match self.from.as_deref() {
             None => Start::At(0),
             Some("error") => Start::Trouble,
-            Some(number) => Start::At(number.parse().map_err(|_| {
-                let detail = format!("from: `{number}` is neither a number nor `error`");
-                Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
-            })?),
+            Some(from) => {
+                let line = from.strip_prefix("line-");
+                let number = line.unwrap_or(from).parse().map_err(|_| wrong(from))?;
+                line.map_or(Start::At(number), |_| Start::Line(number))
+            }
         };
         Ok(Wanted {
             start,

@@ -109,3 +109,27 @@ fn two_schedulers_and_workers_that_know_both() {
         "a worker needs no database"
     );
 }
+
+#[test]
+fn the_web_reads_the_database_and_asks_every_scheduler() {
+    let file = file();
+    let services = services(&file);
+    let web = &services["web"];
+    assert_eq!(web["command"][0], "web");
+    let asks = &web["environment"]["TIDEMILL_SERVER"];
+    assert_eq!(*asks, services["worker"]["environment"]["TIDEMILL_SERVER"]);
+    assert!(items(&web["networks"]).contains(&"database".into()));
+    assert!(web["healthcheck"]["test"].is_array());
+    // Browsers are told the address that is published, and it is this machine's alone.
+    let (outside, inside) = text(&web["ports"][0]).rsplit_once(':').expect("a port");
+    assert!(outside.starts_with("127.0.0.1:"), "{outside}");
+    let url = text(&web["environment"]["TIDEMILL_WEB_URL"]);
+    assert_eq!(url, format!("http://{outside}"));
+    let listen = text(&web["environment"]["TIDEMILL_WEB_LISTEN"]);
+    assert!(listen.ends_with(&format!(":{inside}")), "{listen}");
+    let taken = services
+        .values()
+        .flat_map(|service| items(&service["ports"]));
+    let taken = taken.filter(|port| text(port).starts_with(outside));
+    assert_eq!(taken.count(), 1, "{outside} is published twice");
+}
