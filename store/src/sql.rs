@@ -138,6 +138,7 @@ statements! {
         BACKFILLS_ALL = "history" / "backfills_all",
         DATES_OF_BACKFILL = "history" / "dates_of_backfill",
         FAILURES = "history" / "failures",
+        INSTANCE_STATES = "history" / "instance_states",
         LOADS_ALL = "history" / "loads_all",
         LOADS_FAILED = "history" / "loads_failed",
         LOADS_INTO = "history" / "loads_into",
@@ -149,6 +150,9 @@ statements! {
         RUNS_OF_DAG = "history" / "runs_of_dag",
         SEARCH_RUNS = "history" / "search_runs",
         SKIPPED_TICKS = "history" / "skipped_ticks",
+        TASK_DETAIL_OF = "history" / "task_detail_of",
+        TASK_INSTANCES = "history" / "task_instances",
+        TASK_NAMED = "history" / "task_named",
         TASK_PAST = "history" / "task_past",
 
         LEADER_RESIGN = "lead" / "leader_resign",

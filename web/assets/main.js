@@ -3,3 +3,4 @@ import "tidemill/times.js";
 import "tidemill/keys.js";
 import "tidemill/fresh.js";
 import "tidemill/grid.js";
+import "tidemill/log.js";

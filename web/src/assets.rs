@@ -17,8 +17,11 @@ const CSS: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
+/// The style of the page of a task, a part of the one style sheet.
+const TASK_STYLE: &str = include_str!("../assets/task.css");
+
 /// Name, kind, contents. The style of drawings is added to that of pages.
-const FILES: [(&str, &str, &str); 8] = [
+const FILES: [(&str, &str, &str); 9] = [
     ("tidemill.css", CSS, include_str!("../assets/tidemill.css")),
     ("theme.js", SCRIPT, include_str!("../assets/theme.js")),
     ("main.js", SCRIPT, include_str!("../assets/main.js")),
@@ -26,6 +29,7 @@ const FILES: [(&str, &str, &str); 8] = [
     ("keys.js", SCRIPT, include_str!("../assets/keys.js")),
     ("fresh.js", SCRIPT, include_str!("../assets/fresh.js")),
     ("grid.js", SCRIPT, include_str!("../assets/grid.js")),
+    ("log.js", SCRIPT, include_str!("../assets/log.js")),
     ("icon.svg", SVG, include_str!("../assets/icon.svg")),
 ];
 
@@ -51,6 +55,7 @@ impl Assets {
         for (name, kind, text) in FILES {
             let mut bytes = text.as_bytes().to_vec();
             if name == "tidemill.css" {
+                bytes.extend_from_slice(TASK_STYLE.as_bytes());
                 bytes.extend_from_slice(tidemill_draw::STYLE.as_bytes());
             }
             let hash = hex(&digest(&SHA256, &bytes).as_ref()[..8]);

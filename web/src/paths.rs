@@ -2,6 +2,7 @@
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use tidemill_core::id::DagId;
+use tidemill_core::protocol::{MapIndex, NOT_MAPPED};
 
 /// Names of runs have colons and dashes, which need no escape in a path.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
@@ -24,4 +25,14 @@ pub(crate) fn dag(dag: &DagId) -> String {
 /// A run: until it has a page of its own, its column in the grid.
 pub(crate) fn run(dag: &DagId, name: &str) -> String {
     format!("/dags/{dag}?run={}", part(name))
+}
+
+/// A task in a run; of a mapped one an instance, or all of it.
+pub(crate) fn task(dag: &DagId, run_name: &str, task: &str, index: MapIndex) -> String {
+    let task = format!("/dags/{dag}/runs/{}/tasks/{}", part(run_name), part(task));
+    if index == NOT_MAPPED {
+        task
+    } else {
+        format!("{task}?index={index}")
+    }
 }

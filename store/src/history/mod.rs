@@ -8,6 +8,7 @@ mod loads;
 mod logs;
 mod people;
 mod runs;
+mod tasks;
 
 pub use attempts::{AttemptCursor, TaskPast};
 pub use failures::Failure;
@@ -15,6 +16,7 @@ pub use filter::{Cursor, LoadFilter, RunFilter};
 pub use grid::{Grid, GridCell};
 pub use logs::AuditOf;
 pub use runs::Found;
+pub use tasks::InState;
 
 /// How many rows a page of a list has at most, whatever is asked for.
 pub const PAGE_ROWS_MAX: u32 = 1_000;

@@ -217,7 +217,14 @@ pub(crate) async fn the_grid_sums_up_mapped_tasks(place: &Place) {
         [(25, TaskState::Success), (24, TaskState::Success)]
     );
     assert_eq!(past.len(), 4);
-    assert_eq!(past[0].task, all.new_tasks[all.new_tasks.len() - 1]);
+    let last = &all.new_tasks[all.new_tasks.len() - 1];
+    assert_eq!(past[0].task, *last);
+    let mapped = (last.of.run, last.of.task);
+    let states = store.instance_states(mapped).await.expect("it reads");
+    let seen: Vec<_> = states.iter().map(|one| (one.state, one.count)).collect();
+    assert_eq!(seen, [(TaskState::Failed, 1), (TaskState::Success, 2)]);
+    let after = store.instances(mapped, 1, 10).await.expect("it reads");
+    assert_eq!(after, std::slice::from_ref(last));
 }
 
 pub(crate) async fn attempts_are_listed_by_task_and_by_run(place: &Place) {

@@ -96,6 +96,16 @@ fn asked() -> Vec<Asked> {
             &["'dag_3'", "@9000000000", "9000000", "25", "3", "-1"],
         ),
         (
+            statement!("history/task_named"),
+            &["77", "'dag_3'", "'task_3'", "-1"],
+        ),
+        (statement!("history/task_detail_of"), &["77", "3", "-1"]),
+        (
+            statement!("history/task_instances"),
+            &["77", "3", "-1", "25"],
+        ),
+        (statement!("history/instance_states"), &["77", "3"]),
+        (
             statement!("history/loads_all"),
             &[
                 "@9000000000",

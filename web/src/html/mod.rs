@@ -3,6 +3,7 @@
 
 mod bars;
 mod chip;
+mod spans;
 mod squares;
 mod when;
 
@@ -12,6 +13,7 @@ use askama::filters::HtmlSafe;
 
 pub(crate) use bars::{Bar, bars};
 pub(crate) use chip::{Chip, Tone};
+pub(crate) use spans::{Span, spans};
 pub(crate) use squares::{Head, RowHead, Square, head_cell, row_end, row_start, square};
 pub(crate) use when::{When, day, in_time, took};
 

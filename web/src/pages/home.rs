@@ -159,7 +159,7 @@ async fn health(frame: &Frame) -> Result<Vec<HealthLine>, Oops> {
 }
 
 /// Messages differ in numbers and still mean the same.
-fn alike(message: &str) -> String {
+pub(super) fn alike(message: &str) -> String {
     let mut out = String::new();
     for c in message.chars().take(300) {
         match c {
@@ -194,7 +194,12 @@ fn causes(failures: impl Iterator<Item = Failure>) -> Vec<Cause> {
         found.insert(key, (order.len(), failure.run.id));
         order.push(Cause {
             says: says.lines().next().unwrap_or_default().to_owned(),
-            href: paths::run(&failure.run.dag, &failure.run.name),
+            href: paths::task(
+                &failure.run.dag,
+                &failure.run.name,
+                failure.task.as_str(),
+                failure.of.map_index,
+            ),
             dag: failure.run.dag,
             task: failure.task,
             runs: 1,

@@ -11,6 +11,7 @@ mod home;
 mod rows;
 mod runs;
 mod search;
+mod task;
 mod workers;
 
 pub(crate) use error::ErrorPage;
@@ -50,6 +51,46 @@ pub fn site(web: Web) -> Site {
         .get("/dags/{dag}/graph", Policy::VIEW_DAG, dag::graph)
         .post("/dags/{dag}/pause", Policy::OPERATE_DAG, deed::pause)
         .post("/dags/{dag}/trigger", Policy::OPERATE_DAG, deed::trigger)
+        .get(
+            "/dags/{dag}/runs/{run}/tasks/{task}",
+            Policy::VIEW_DAG,
+            task::show,
+        )
+        .get(
+            "/dags/{dag}/runs/{run}/tasks/{task}/log",
+            Policy::VIEW_DAG,
+            task::lines,
+        )
+        .get(
+            "/dags/{dag}/runs/{run}/tasks/{task}/log/find",
+            Policy::VIEW_DAG,
+            task::find,
+        )
+        .get(
+            "/dags/{dag}/runs/{run}/tasks/{task}/log/raw",
+            Policy::VIEW_DAG,
+            task::raw,
+        )
+        .get(
+            "/dags/{dag}/runs/{run}/tasks/{task}/clear",
+            Policy::OPERATE_DAG,
+            task::preview_clear,
+        )
+        .post(
+            "/dags/{dag}/runs/{run}/tasks/{task}/clear",
+            Policy::OPERATE_DAG,
+            task::clear,
+        )
+        .get(
+            "/dags/{dag}/runs/{run}/tasks/{task}/mark",
+            Policy::OPERATE_DAG,
+            task::preview_mark,
+        )
+        .post(
+            "/dags/{dag}/runs/{run}/tasks/{task}/mark",
+            Policy::OPERATE_DAG,
+            task::mark,
+        )
         .get("/runs", Policy::VIEW, runs::show)
         .get("/search", Policy::VIEW, search::show)
         .get("/workers", Policy::VIEW, workers::show)

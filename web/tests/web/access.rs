@@ -7,11 +7,16 @@ use axum::http::{Method, Request, StatusCode, header};
 use ring::rand::SystemRandom;
 use tidemill_web::{Local, Policy, Role};
 
-use crate::kit::{Kit, request};
+use crate::kit::{Kit, request, run_name};
 
 /// A path of a route, with something in the place of each name.
 fn path(route: &str, dag: &str) -> String {
-    route.replace("{dag}", dag).replace("{name}", "x")
+    let run = if dag == "secret_dag" { 4 } else { 1 };
+    route
+        .replace("{dag}", dag)
+        .replace("{run}", &run_name(run))
+        .replace("{task}", "load.sales")
+        .replace("{name}", "x")
 }
 
 const WITHOUT_A_DAG: [&str; 6] = [
@@ -75,8 +80,12 @@ async fn every_route_lets_in_who_its_policy_names() {
                 let answer = match route.method {
                     Method::GET => kit.get(who, &path(route.path, dag)).await,
                     _ => {
-                        kit.post(who, &path(route.path, dag), "pause=true&seen=7")
-                            .await
+                        kit.post(
+                            who,
+                            &path(route.path, dag),
+                            "pause=true&seen=7&state=success&note=why",
+                        )
+                        .await
                     }
                 };
                 let on_dag = match (who, dag) {

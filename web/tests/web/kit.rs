@@ -6,17 +6,18 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tempfile::TempDir;
 use tidemill_core::author::Dag;
 use tidemill_core::id::{DagId, TaskId};
-use tidemill_core::operator::{BoxFuture, ErrorKind};
+use tidemill_core::operator::{BoxFuture, ErrorKind, Level};
 use tidemill_core::protocol::{AttemptNo, InstanceRef, LogPlace, NOT_MAPPED, RunNo, TaskNo};
 use tidemill_core::state::{RunState, RunType, TaskState};
 use tidemill_core::time::Timestamp;
-use tidemill_logs::{Found, Page, Search, Wanted};
+use tidemill_logs::{Found, Numbered, Page, Search, Start, Wanted};
 use tidemill_scheduler::engine::{Changed, Fleet, Held, Why};
 use tidemill_store::record::{
-    AttemptEnd, AttemptRow, Changes, DagRow, RunRow, TaskRow, VersionRow,
+    AttemptEnd, AttemptRow, Changes, DagRow, RunRow, TaskNameRow, TaskRow, VersionRow,
 };
 use tidemill_store::{CommitOutcome, Leader, Options, Store};
 use tidemill_web::access::{AccessError, RoleOn};
@@ -27,6 +28,11 @@ use tower::ServiceExt as _;
 
 /// Text that somebody may try.
 pub(crate) const HOSTILE: &str = "\"'><script>alert(1)</script><img src=x onerror=alert(2)>{{7*7}}&lt;\u{202e}</title>javascript:";
+
+/// The name of a run, as an address has it.
+pub(crate) fn run_name(id: i64) -> String {
+    utf8_percent_encode(&format!("run_{id}{HOSTILE}"), NON_ALPHANUMERIC).to_string()
+}
 
 pub(crate) fn at(seconds: i64) -> Timestamp {
     Timestamp::from_micros(1_735_689_600_000_000 + seconds * 1_000_000)
@@ -43,6 +49,42 @@ pub(crate) struct TestDoor {
     pub(crate) asked: Mutex<Vec<Asked>>,
     pub(crate) refuses: Mutex<Option<DoorError>>,
     pub(crate) panics: Mutex<bool>,
+    /// What a command changes, or would change.
+    pub(crate) answers: Mutex<Changed>,
+    pub(crate) why: Mutex<Option<Why>>,
+    /// The log of every attempt.
+    pub(crate) lines: Mutex<Vec<Numbered>>,
+    /// Whose logs were asked for.
+    pub(crate) read: Mutex<Vec<LogPlace>>,
+}
+
+impl TestDoor {
+    fn of_level(&self, level: Level) -> Vec<Numbered> {
+        let mut lines = self.lines.lock().expect("it works").clone();
+        lines.retain(|line| line.line.level >= level);
+        lines
+    }
+
+    fn page(&self, of: &LogPlace, wanted: Wanted) -> Page {
+        self.read.lock().expect("it works").push(of.clone());
+        let (all, lines) = (self.of_level(Level::Debug), self.of_level(wanted.level));
+        let errors = self.of_level(Level::Error);
+        let first_error = errors.first().map(|line| line.number);
+        let before = |number| lines.iter().filter(|line| line.number < number).count();
+        let from = match (wanted.start, first_error) {
+            (Start::At(at), _) => usize::try_from(at).unwrap_or(usize::MAX),
+            (Start::Line(number), _) | (Start::Trouble, Some(number)) => before(number),
+            (Start::Trouble, None) => lines.len().saturating_sub(wanted.lines),
+        };
+        Page {
+            from: from as u64,
+            total: lines.len() as u64,
+            total_of_all: all.len() as u64,
+            first_error,
+            finished: true,
+            lines: lines.into_iter().skip(from).take(wanted.lines).collect(),
+        }
+    }
 }
 
 impl Door for TestDoor {
@@ -53,11 +95,14 @@ impl Door for TestDoor {
         );
         self.asked.lock().expect("it works").push(asked);
         let refused = self.refuses.lock().expect("it works").clone();
-        Box::pin(async move { refused.map_or(Ok(Changed::default()), Err) })
+        let changed = self.answers.lock().expect("it works").clone();
+        Box::pin(async move { refused.map_or(Ok(changed), Err) })
     }
 
     fn why(&self, _: InstanceRef) -> BoxFuture<'_, Result<Option<Why>, DoorError>> {
-        Box::pin(async { Ok(None) })
+        let refused = self.refuses.lock().expect("it works").clone();
+        let why = self.why.lock().expect("it works").clone();
+        Box::pin(async move { refused.map_or(Ok(why), Err) })
     }
 
     fn why_run(&self, _: RunNo) -> BoxFuture<'_, Result<Option<Vec<Held>>, DoorError>> {
@@ -68,16 +113,33 @@ impl Door for TestDoor {
         Box::pin(async { Ok(Fleet::default()) })
     }
 
-    fn log<'a>(&'a self, _: &'a LogPlace, _: Wanted) -> BoxFuture<'a, Result<Page, DoorError>> {
-        Box::pin(async { Err(DoorError::Unknown("no log".to_owned())) })
+    fn log<'a>(
+        &'a self,
+        of: &'a LogPlace,
+        wanted: Wanted,
+    ) -> BoxFuture<'a, Result<Page, DoorError>> {
+        let refused = self.refuses.lock().expect("it works").clone();
+        let page = self.page(of, wanted);
+        Box::pin(async move { refused.map_or(Ok(page), Err) })
     }
 
-    fn search<'a>(&'a self, _: &'a LogPlace, _: Search) -> BoxFuture<'a, Result<Found, DoorError>> {
-        Box::pin(async { Err(DoorError::Unknown("no log".to_owned())) })
+    fn search<'a>(
+        &'a self,
+        _: &'a LogPlace,
+        search: Search,
+    ) -> BoxFuture<'a, Result<Found, DoorError>> {
+        let mut lines = self.of_level(search.level);
+        lines.retain(|line| line.number > search.after && line.line.text.contains(&search.text));
+        let more = lines.len() > search.hits;
+        lines.truncate(search.hits);
+        let next = lines.last().map(|line| line.number).filter(|_| more);
+        Box::pin(async move { Ok(Found { lines, next }) })
     }
 
     fn download<'a>(&'a self, _: &'a LogPlace) -> BoxFuture<'a, Result<Body, DoorError>> {
-        Box::pin(async { Err(DoorError::Unknown("no log".to_owned())) })
+        let lines = self.of_level(Level::Debug).into_iter();
+        let text: String = lines.map(|line| line.line.text + "\n").collect();
+        Box::pin(async move { Ok(Body::from(text)) })
     }
 
     fn tail(&self, _: &LogPlace, _: u64) -> Tail {
@@ -168,6 +230,11 @@ impl Kit {
     /// One DAG, `wide_dag`, with so many tasks and runs.
     pub(crate) async fn wide(tasks: u32, runs: i64) -> Self {
         Self::of(Arc::new(TestAccess), false, &wide(tasks, runs)).await
+    }
+
+    /// A store with these in it.
+    pub(crate) async fn holding(changes: &Changes) -> Self {
+        Self::of(Arc::new(TestAccess), false, changes).await
     }
 
     async fn of(access: Arc<dyn Access>, https: bool, changes: &Changes) -> Self {
@@ -306,7 +373,7 @@ fn run(id: i64, version: &VersionRow, state: RunState) -> RunRow {
     }
 }
 
-fn task(run: i64, (no, name): (u32, &str), state: TaskState) -> TaskRow {
+pub(crate) fn task(run: i64, (no, name): (u32, &str), state: TaskState) -> TaskRow {
     TaskRow {
         of: InstanceRef {
             run: RunNo(run),
@@ -334,7 +401,7 @@ fn task(run: i64, (no, name): (u32, &str), state: TaskState) -> TaskRow {
     }
 }
 
-fn attempt(run: i64, no: u32) -> AttemptRow {
+pub(crate) fn attempt(run: i64, no: u32) -> AttemptRow {
     AttemptRow {
         id: AttemptNo(run * 1_000 + i64::from(no)),
         of: InstanceRef {
@@ -368,6 +435,16 @@ fn dag_row(version: &VersionRow) -> DagRow {
     }
 }
 
+fn names(version: &VersionRow) -> Vec<TaskNameRow> {
+    let names = ["extract", "load.sales", "load.stock"];
+    let row = |(no, name)| TaskNameRow {
+        dag: version.dag.clone(),
+        task: TaskNo(no),
+        name: TaskId::parse(name).expect("it works"),
+    };
+    (0..).zip(names).map(row).collect()
+}
+
 fn wide(tasks: u32, runs: i64) -> Changes {
     let built = Dag::build("wide_dag", |dag| {
         for task in 0..tasks {
@@ -399,11 +476,12 @@ fn wide(tasks: u32, runs: i64) -> Changes {
 }
 
 /// Runs 1 and 2 of `open_dag` failed for one reason, run 3 is on; run 4 of `secret_dag` failed, too.
-fn history() -> Changes {
+pub(crate) fn history() -> Changes {
     let (open, secret) = (version("open_dag"), version("secret_dag"));
     let mut changes = Changes {
         versions: vec![open.clone(), secret.clone()],
         dags: vec![dag_row(&open), dag_row(&secret)],
+        task_names: [&open, &secret].into_iter().flat_map(names).collect(),
         new_runs: vec![
             run(1, &open, RunState::Failed),
             run(2, &open, RunState::Failed),

@@ -3,4 +3,5 @@
 mod access;
 mod kit;
 mod pages;
+mod task;
 mod wrong;

@@ -1,0 +1,359 @@
+//! What people do with a task: run it again, mark it. Each is shown first, exactly as it will be, and refused if by then it would
+//! be something else.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::http::StatusCode;
+use ring::digest::{SHA256, digest};
+use serde::Deserialize;
+use tidemill_core::protocol::{MapIndex, NOT_MAPPED};
+use tidemill_core::state::TaskState;
+use tidemill_scheduler::engine::{
+    Around, Changed, Command, RunVersion, Select, Selected, TaskChange,
+};
+
+use super::super::page;
+use super::place::Place;
+use crate::door::Asked;
+use crate::frame::Frame;
+use crate::html::{Chip, hex};
+use crate::input::{Asking, At, Sent};
+use crate::oops::Oops;
+use crate::paths;
+use crate::routes::ThisDag;
+use crate::said::Done;
+
+/// So many tasks are listed; the others are counted.
+const LISTED_MAX: usize = 500;
+const NOTE_CHARS_MAX: usize = 2_000;
+
+/// What else is meant besides the task: the word in the address, and for people.
+const SCOPES: [(&str, &str); 5] = [
+    ("this", "This task only"),
+    ("downstream", "This task and everything after it"),
+    ("upstream", "This task and everything before it"),
+    ("failed", "Everything that failed in this run"),
+    ("run", "The whole run"),
+];
+const STATES: [(&str, &str); 3] = [
+    ("success", "Success: what follows can run"),
+    ("failed", "Failed: an attempt that is on is ended"),
+    ("skipped", "Skipped: what follows is decided by its rules"),
+];
+
+/// What is to be done, in an address or a form.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Act {
+    index: Option<MapIndex>,
+    scope: String,
+    /// `newest`: with the newest version of the DAG.
+    code: String,
+    /// What it is marked as.
+    state: String,
+    note: String,
+    /// The `edits` that its author saw.
+    seen: Option<u32>,
+    /// What its author was shown, as a hash.
+    shown: String,
+}
+
+/// A task that would be changed.
+pub(crate) struct ChangeLine {
+    name: String,
+    href: Option<String>,
+    from: Chip,
+    to: Chip,
+}
+
+#[derive(Template)]
+#[template(path = "act.html")]
+pub(crate) struct ActPage {
+    frame: Frame,
+    place: Place,
+    act: Act,
+    is_mark: bool,
+    action: String,
+    scopes: &'static [(&'static str, &'static str)],
+    states: &'static [(&'static str, &'static str)],
+    lines: Vec<ChangeLine>,
+    total: usize,
+    writes_again: Vec<Arc<str>>,
+    writes: Vec<String>,
+    remarks: Vec<String>,
+    seen: u32,
+    shown: String,
+    button: String,
+}
+
+page!(ActPage);
+
+impl Act {
+    fn scope(&self) -> &str {
+        if self.scope.is_empty() {
+            "this"
+        } else {
+            &self.scope
+        }
+    }
+
+    fn state_word(&self) -> &str {
+        if self.state.is_empty() {
+            "success"
+        } else {
+            &self.state
+        }
+    }
+
+    fn note(&self) -> Option<Arc<str>> {
+        let note = self.note.trim();
+        (!note.is_empty()).then(|| note.chars().take(NOTE_CHARS_MAX).collect::<String>().into())
+    }
+
+    fn select(&self, place: &Place) -> Result<(Select, Around), Oops> {
+        let this = || Selected::Tasks(vec![(place.task.clone(), place.wanted_index())]);
+        let mut around = Around::default();
+        let tasks = match self.scope() {
+            "this" => this(),
+            "downstream" => {
+                around.downstream = true;
+                this()
+            }
+            "upstream" => {
+                around.upstream = true;
+                this()
+            }
+            "failed" => {
+                around.only_failed = true;
+                Selected::All
+            }
+            "run" => Selected::All,
+            _ => {
+                let says = "a scope is this, downstream, upstream, failed or run";
+                return Err(Oops::invalid(says));
+            }
+        };
+        let run = place.run.id;
+        Ok((Select { run, tasks }, around))
+    }
+
+    fn clear(&self, place: &Place) -> Result<Command, Oops> {
+        let (select, around) = self.select(place)?;
+        Ok(Command::Clear {
+            select,
+            around,
+            params: None,
+            version: match self.code.as_str() {
+                "" | "same" => RunVersion::Keep,
+                "newest" => RunVersion::Newest,
+                _ => return Err(Oops::invalid("code is same or newest")),
+            },
+            note: self.note(),
+        })
+    }
+
+    fn mark(&self, place: &Place) -> Result<Command, Oops> {
+        let (select, around) = self.select(place)?;
+        let state = match self.state_word() {
+            "success" => TaskState::Success,
+            "failed" => TaskState::Failed,
+            "skipped" => TaskState::Skipped,
+            _ => {
+                let says = "a task is marked as success, failed or skipped";
+                return Err(Oops::invalid(says));
+            }
+        };
+        Ok(Command::Mark {
+            select,
+            around,
+            state,
+            note: self.note(),
+        })
+    }
+
+    /// The `edits` that its target has: those of the task if it alone is named, else of the run.
+    fn edits(&self, place: &Place) -> u32 {
+        let of_task = matches!(self.scope(), "this" | "downstream" | "upstream");
+        let row = place.row.as_ref().filter(|_| of_task);
+        row.map_or(place.run.edits, |row| row.edits)
+    }
+}
+
+type Named = At<(String, String, String)>;
+
+async fn found(frame: &Frame, dag: &ThisDag, named: &Named, act: &Act) -> Result<Place, Oops> {
+    let At((_, run, task)) = named;
+    let index = act.index.unwrap_or(NOT_MAPPED);
+    Place::find(frame, &dag.0, (run, task, index)).await
+}
+
+async fn ask(
+    frame: &Frame,
+    (seen, dry_run): (Option<u32>, bool),
+    command: Command,
+) -> Result<Changed, Oops> {
+    let asked = Asked {
+        by: frame.name(),
+        seen,
+        dry_run,
+        command,
+    };
+    Ok(frame.web.door().ask(asked).await?)
+}
+
+/// Shows what would run again.
+pub(crate) async fn preview_clear(
+    frame: Frame,
+    dag: ThisDag,
+    named: Named,
+    Asking(act): Asking<Act>,
+) -> Result<ActPage, Oops> {
+    let place = found(&frame, &dag, &named, &act).await?;
+    let changed = ask(&frame, (None, true), act.clear(&place)?).await?;
+    Ok(preview(frame, place, (act, false), changed))
+}
+
+/// Has it run again.
+pub(crate) async fn clear(
+    frame: Frame,
+    dag: ThisDag,
+    named: Named,
+    Sent(act): Sent<Act>,
+) -> Result<Done, Oops> {
+    let place = found(&frame, &dag, &named, &act).await?;
+    let changed = carry_out(&frame, &act, act.clear(&place)?).await?;
+    let says = format!("{} again.", counted(changed.tasks.len(), "runs", "run"));
+    Ok(Done::at(&place.href(), says))
+}
+
+/// Shows what would be marked.
+pub(crate) async fn preview_mark(
+    frame: Frame,
+    dag: ThisDag,
+    named: Named,
+    Asking(act): Asking<Act>,
+) -> Result<ActPage, Oops> {
+    let place = found(&frame, &dag, &named, &act).await?;
+    let changed = ask(&frame, (None, true), act.mark(&place)?).await?;
+    Ok(preview(frame, place, (act, true), changed))
+}
+
+/// Marks it. A note is wanted: whoever looks later has to know why.
+pub(crate) async fn mark(
+    frame: Frame,
+    dag: ThisDag,
+    named: Named,
+    Sent(act): Sent<Act>,
+) -> Result<Done, Oops> {
+    if act.note().is_none() {
+        return Err(Oops::invalid(
+            "a note is missing: say why this is marked, for whoever looks later",
+        ));
+    }
+    let place = found(&frame, &dag, &named, &act).await?;
+    let changed = carry_out(&frame, &act, act.mark(&place)?).await?;
+    let says = counted(changed.tasks.len(), "was", "were");
+    Ok(Done::at(
+        &place.href(),
+        format!("{says} changed: marked {}.", act.state_word()),
+    ))
+}
+
+/// Does what was shown, and nothing else.
+async fn carry_out(frame: &Frame, act: &Act, command: Command) -> Result<Changed, Oops> {
+    if !act.shown.is_empty() {
+        let now = ask(frame, (act.seen, true), command.clone()).await?;
+        if fingerprint(&now) != act.shown {
+            return Err(Oops::Says(
+                StatusCode::CONFLICT,
+                "it would change something else by now than you were shown, because the run went on; nothing was changed: \
+                 look again before you do it"
+                    .to_owned(),
+            ));
+        }
+    }
+    ask(frame, (act.seen, false), command).await
+}
+
+/// What would be changed, as a hash: which tasks become what, and what is written again.
+fn fingerprint(changed: &Changed) -> String {
+    let task = |change: &TaskChange| {
+        let of = change.of;
+        format!(
+            "{} {} {} {}\n",
+            of.run, change.name, of.map_index, change.to
+        )
+    };
+    let mut lines: Vec<String> = changed.tasks.iter().map(task).collect();
+    lines.sort_unstable();
+    lines.extend(
+        changed
+            .writes_again
+            .iter()
+            .map(|table| format!("{table}\n")),
+    );
+    hex(&digest(&SHA256, lines.concat().as_bytes()).as_ref()[..16])
+}
+
+fn counted(many: usize, one: &str, more: &str) -> String {
+    if many == 1 {
+        format!("1 task {one}")
+    } else {
+        format!("{many} tasks {more}")
+    }
+}
+
+fn preview(frame: Frame, place: Place, (act, is_mark): (Act, bool), changed: Changed) -> ActPage {
+    let line = |change: &TaskChange| {
+        let index = change.of.map_index;
+        let name = match index {
+            NOT_MAPPED => change.name.to_string(),
+            index => format!("{}[{index}]", change.name),
+        };
+        let ours = change.of.run == place.run.id;
+        ChangeLine {
+            name,
+            href: ours
+                .then(|| paths::task(&place.dag, &place.run.name, change.name.as_str(), index)),
+            from: change.from.into(),
+            to: change.to.into(),
+        }
+    };
+    // What had not succeeded is not written again, but it is written.
+    let unfinished = changed
+        .tasks
+        .iter()
+        .filter(|change| !is_mark && change.from != TaskState::Success);
+    let mut writes: Vec<String> = unfinished
+        .filter_map(|change| place.spec.definition.task(change.name.as_str()))
+        .flat_map(|spec| &spec.touches.writes)
+        .map(|to| format!("{} {}", to.mode, to.table))
+        .filter(|to| !changed.writes_again.iter().any(|again| **again == **to))
+        .collect();
+    writes.sort_unstable();
+    writes.dedup();
+    let total = changed.tasks.len();
+    let noun = if total == 1 { "task" } else { "tasks" };
+    ActPage {
+        action: place.sub(if is_mark { "mark" } else { "clear" }),
+        scopes: if is_mark { &SCOPES[..2] } else { &SCOPES },
+        states: &STATES,
+        lines: changed.tasks.iter().take(LISTED_MAX).map(line).collect(),
+        total,
+        shown: fingerprint(&changed),
+        writes_again: changed.writes_again,
+        writes,
+        remarks: changed.remarks,
+        seen: act.edits(&place),
+        button: if is_mark {
+            format!("Mark {total} {noun}")
+        } else {
+            format!("Run {total} {noun} again")
+        },
+        is_mark,
+        act,
+        place,
+        frame,
+    }
+}

@@ -1,0 +1,147 @@
+//! A task in a run: why it stands as it does, what was tried, its log, and what can be done about it.
+
+mod act;
+mod cause;
+mod data;
+mod log;
+mod mapped;
+mod place;
+mod tries;
+mod why;
+
+pub(crate) use act::{clear, mark, preview_clear, preview_mark};
+pub(crate) use log::{find, lines, raw};
+
+use askama::Template;
+use serde::Deserialize;
+use tidemill_core::protocol::{MapIndex, NOT_MAPPED};
+use tidemill_store::history::Cursor;
+
+use super::page;
+use crate::frame::Frame;
+use crate::html::{Bar, Chip, Html, bars};
+use crate::input::{Asking, At};
+use crate::oops::Oops;
+use crate::paths;
+use crate::routes::ThisDag;
+use cause::Cause;
+use data::Data;
+use log::LogView;
+use mapped::Instances;
+use place::Place;
+use tries::Tries;
+use why::WhyView;
+
+/// Over how many runs the past of a task is shown.
+const PAST_RUNS: u32 = 24;
+
+/// Which instance, which attempt, and which part of its log.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct TaskQuery {
+    /// Which instance of a mapped task; else the task as a whole.
+    index: Option<MapIndex>,
+    /// The number of the attempt; the last if none.
+    attempt: Option<u32>,
+    /// The position at which the log begins.
+    from: Option<u64>,
+    /// A line, or lines from and to: `7`, `7-12`.
+    line: String,
+    /// Lines below this level are left out.
+    level: String,
+    /// A text to look for.
+    find: String,
+    /// After which line to go on looking.
+    after: u64,
+    /// After which instance the list goes on.
+    past: Option<MapIndex>,
+}
+
+#[derive(Template)]
+#[template(path = "task.html")]
+pub(crate) struct TaskPage {
+    frame: Frame,
+    place: Place,
+    chip: Chip,
+    operates: bool,
+    note: Option<String>,
+    touched: Option<String>,
+    cause: Option<Cause>,
+    tries: Tries,
+    log: Option<LogView>,
+    data: Data,
+    why: Option<WhyView>,
+    past: Option<Html>,
+    instances: Option<Instances>,
+}
+
+page!(TaskPage);
+
+pub(crate) async fn show(
+    frame: Frame,
+    ThisDag(dag): ThisDag,
+    At((_, run, task)): At<(String, String, String)>,
+    Asking(query): Asking<TaskQuery>,
+) -> Result<TaskPage, Oops> {
+    let index = query.index.unwrap_or(NOT_MAPPED);
+    let place = Place::find(&frame, &dag, (&run, &task, index)).await?;
+    let store = frame.web.store();
+    let detail = match place.of() {
+        Some(of) => store.task_detail(of).await?,
+        None => None,
+    };
+    let tries = Tries::read(&frame, &place, query.attempt).await?;
+    let log = match tries.selected() {
+        Some(one) => Some(log::view(&frame, &place, one, &query).await?),
+        None => None,
+    };
+    let touched = detail.as_ref().and_then(|detail| detail.touched.as_ref());
+    let touched = touched.map(|touch| format!("{} {} it at {}", touch.by, touch.how, touch.at));
+    Ok(TaskPage {
+        chip: place.state().into(),
+        operates: frame.operates(&dag),
+        note: detail
+            .as_ref()
+            .and_then(|detail| detail.note.as_deref().map(ToOwned::to_owned)),
+        cause: cause::read(&frame, &place, (&tries, detail.as_ref())).await?,
+        data: data::read(&frame, &place, (tries.selected(), detail.as_ref())).await?,
+        why: why::read(&frame, &place).await?,
+        past: past(&frame, &place).await?,
+        instances: mapped::read(&frame, &place, query.past).await?,
+        touched,
+        tries,
+        log,
+        place,
+        frame,
+    })
+}
+
+/// This task in the last runs of its DAG, as bars.
+async fn past(frame: &Frame, place: &Place) -> Result<Option<Html>, Oops> {
+    let Some(of) = place.of() else {
+        return Ok(None);
+    };
+    let which = (of.task, of.map_index);
+    let store = frame.web.store();
+    let past = store.task_past(&place.dag, which, Cursor::START, PAST_RUNS);
+    let past: Vec<Bar> = past
+        .await?
+        .into_iter()
+        .rev()
+        .map(|past| {
+            let (task, name) = (&past.task, &past.run.name);
+            let end = if task.state.is_final() {
+                task.since
+            } else {
+                frame.now
+            };
+            Bar {
+                chip: task.state.into(),
+                took: task.started_at.map(|started| end.since(started)),
+                name: name.to_string(),
+                href: paths::task(&place.dag, name, task.name.as_str(), task.of.map_index),
+            }
+        })
+        .collect();
+    Ok((past.len() > 1).then(|| bars(&past, (9, 12, 44))))
+}
