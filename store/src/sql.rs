@@ -154,6 +154,7 @@ statements! {
         TASK_INSTANCES = "history" / "task_instances",
         TASK_NAMED = "history" / "task_named",
         TASK_PAST = "history" / "task_past",
+        TASKS_OF_RUN = "history" / "tasks_of_run",
 
         LEADER_RESIGN = "lead" / "leader_resign",
 

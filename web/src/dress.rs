@@ -13,7 +13,7 @@ use futures_util::FutureExt as _;
 use serde_json::json;
 
 use crate::frame::Frame;
-use crate::oops::{Detail, Oops};
+use crate::oops::{Detail, Finished, Oops};
 use crate::pages::ErrorPage;
 use crate::seat::Seat;
 use crate::web::Web;
@@ -37,7 +37,8 @@ pub(crate) async fn dress(State(web): State<Web>, mut request: Request, next: Ne
         Oops::broken(format!("a page panicked: {}", says.unwrap_or("no message"))).into_response()
     });
     let status = response.status();
-    if status.is_client_error() || status.is_server_error() {
+    let finished = response.extensions().get::<Finished>().is_some() && !for_programs;
+    if (status.is_client_error() || status.is_server_error()) && !finished {
         response = went_wrong(&web, &seat, for_programs, response).await;
     } else if had_said && is_page(response.headers()) {
         response

@@ -25,6 +25,19 @@ pub(crate) enum Oops {
 #[derive(Debug, Clone)]
 pub(crate) struct Detail(pub(crate) String);
 
+/// That a page already says what went wrong, beside what it is about: people see it as it is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Finished;
+
+/// A page that says itself what went wrong, with the status of that.
+pub(crate) fn finished(oops: Oops, page: Response) -> Response {
+    let (mut said, _) = oops.into_response().into_parts();
+    let (parts, body) = page.into_parts();
+    said.headers = parts.headers;
+    said.extensions.insert(Finished);
+    Response::from_parts(said, body)
+}
+
 impl Oops {
     /// There is no such thing, or nobody may know.
     #[must_use]

@@ -22,9 +22,9 @@ pub(crate) fn dag(dag: &DagId) -> String {
     format!("/dags/{dag}")
 }
 
-/// A run: until it has a page of its own, its column in the grid.
+/// A run.
 pub(crate) fn run(dag: &DagId, name: &str) -> String {
-    format!("/dags/{dag}?run={}", part(name))
+    format!("/dags/{dag}/runs/{}", part(name))
 }
 
 /// A task in a run; of a mapped one an instance, or all of it.

@@ -6,6 +6,7 @@ mod filter;
 mod grid;
 mod loads;
 mod logs;
+mod of_run;
 mod people;
 mod runs;
 mod tasks;
@@ -15,6 +16,7 @@ pub use failures::Failure;
 pub use filter::{Cursor, LoadFilter, RunFilter};
 pub use grid::{Grid, GridCell};
 pub use logs::AuditOf;
+pub use of_run::{TaskOfRun, Tasks};
 pub use runs::Found;
 pub use tasks::InState;
 

@@ -1,9 +1,9 @@
 //! What pages show, page after page.
 
-use tidemill_core::protocol::{InstanceRef, RunNo, TaskNo};
+use tidemill_core::protocol::{InstanceRef, NOT_MAPPED, RunNo, TaskNo};
 use tidemill_core::state::{RunState, RunType, TaskState};
 use tidemill_store::Store;
-use tidemill_store::history::{AttemptCursor, AuditOf, Cursor, LoadFilter, RunFilter};
+use tidemill_store::history::{AttemptCursor, AuditOf, Cursor, LoadFilter, RunFilter, Tasks};
 use tidemill_store::record::{
     AuditRow, BackfillRow, BackfillState, Changes, DateState, LoadRow, RunRow, TaskRow,
 };
@@ -253,6 +253,38 @@ pub(crate) async fn attempts_are_listed_by_task_and_by_run(place: &Place) {
     assert_eq!(rest, [attempt_row(53, instance(5, 1))]);
     let loads = store.loads_of_run(RunNo(5)).await.expect("it reads");
     assert_eq!(loads, all.loads[6..8]);
+    tasks_are_read_with_what_they_say(store).await;
+}
+
+/// The tasks of run 5 as wholes, one a page, are those of the grid.
+async fn tasks_are_read_with_what_they_say(store: &Store) {
+    let (mut found, mut after) = (Vec::new(), None);
+    loop {
+        let page = store.tasks_of_run(RunNo(5), Tasks::Whole(after), 1).await;
+        let Some(row) = page.expect("it reads").pop() else {
+            break;
+        };
+        after = Some(row.task.of.task);
+        found.push(row.task);
+    }
+    let read = store.load_runs(&[RunNo(5)]).await.expect("it reads");
+    let whole = |row: &&TaskRow| row.of.map_index == NOT_MAPPED;
+    let wanted: Vec<TaskRow> = read.tasks.iter().filter(whole).cloned().collect();
+    assert_eq!(found, wanted);
+    for task in &wanted {
+        let page = store.tasks_of_run(RunNo(5), Tasks::Of(task.of.task, NOT_MAPPED), 100);
+        let page = page
+            .await
+            .expect("it reads")
+            .into_iter()
+            .map(|row| row.task);
+        let instances = read.tasks.iter().filter(|row| row.of.task == task.of.task);
+        let instances = instances.filter(|row| row.of.map_index != NOT_MAPPED);
+        assert_eq!(
+            page.collect::<Vec<_>>(),
+            instances.cloned().collect::<Vec<_>>()
+        );
+    }
 }
 
 pub(crate) async fn loads_are_listed_page_after_page(place: &Place) {

@@ -3,6 +3,7 @@
 
 mod bars;
 mod chip;
+mod gantt;
 mod spans;
 mod squares;
 mod when;
@@ -13,6 +14,7 @@ use askama::filters::HtmlSafe;
 
 pub(crate) use bars::{Bar, bars};
 pub(crate) use chip::{Chip, Tone};
+pub(crate) use gantt::{Doing, Lane, Stretch, gantt};
 pub(crate) use spans::{Span, spans};
 pub(crate) use squares::{Head, RowHead, Square, head_cell, row_end, row_start, square};
 pub(crate) use when::{When, day, in_time, took};
@@ -22,6 +24,16 @@ pub(crate) use when::{When, day, in_time, took};
 pub(crate) struct Html(String);
 
 impl Html {
+    /// Plain text.
+    pub(crate) fn text(text: &str) -> Self {
+        Self(escape(text))
+    }
+
+    /// An instant.
+    pub(crate) fn of_when(when: When) -> Self {
+        Self(when.to_string())
+    }
+
     /// A drawing of a DAG: `tidemill-draw` escapes all text in it.
     pub(crate) const fn drawing(svg: String) -> Self {
         Self(svg)

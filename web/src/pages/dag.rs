@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use askama::Template;
 use serde::Deserialize;
 use tidemill_core::id::DagId;
+use tidemill_core::protocol::NOT_MAPPED;
 use tidemill_core::spec::DagSpec;
 use tidemill_core::state::TaskState;
 use tidemill_core::time::Timestamp;
@@ -207,21 +208,28 @@ pub(crate) async fn graph(
             states = states_of(&grid);
         }
     }
-    let drawn = draw(&spec, &states);
+    let selected = loaded.selected.as_ref();
+    let href = |task: &str| Some(paths::task(&dag, &selected?.name, task, NOT_MAPPED));
+    let drawn = draw(&spec, &states, &href);
     let mut page = page(frame, &loaded, last.as_ref());
     page.graph = Some(drawn);
     Ok(page)
 }
 
 /// Where each task stands; of a mapped task, as a whole.
-fn states_of(grid: &Grid) -> HashMap<String, TaskState> {
+pub(super) fn states_of(grid: &Grid) -> HashMap<String, TaskState> {
     let whole = grid.cells.iter().filter(|cell| !cell.instances);
     whole
         .map(|cell| (cell.name.to_string(), cell.state))
         .collect()
 }
 
-fn draw(spec: &DagSpec, states: &HashMap<String, TaskState>) -> Html {
+/// A DAG with where each task stands, and where a click on it leads.
+pub(super) fn draw(
+    spec: &DagSpec,
+    states: &HashMap<String, TaskState>,
+    href: &dyn Fn(&str) -> Option<String>,
+) -> Html {
     let picture = Picture::of(spec);
     let mark = |ids: &[&str]| {
         let found = ids.iter().filter_map(|id| states.get(*id)).copied();
@@ -230,7 +238,10 @@ fn draw(spec: &DagSpec, states: &HashMap<String, TaskState>) -> Html {
         Some(Mark {
             class: chip.tone.class().to_owned(),
             word: chip.word().to_owned(),
-            href: None,
+            href: match ids {
+                [id] => href(id),
+                _ => None,
+            },
         })
     };
     Html::drawing(svg_in_page(&picture, &mark))

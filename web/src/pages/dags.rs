@@ -64,6 +64,8 @@ struct DagLine {
     schedule: String,
     next: String,
     operates: bool,
+    /// Whether a trigger asks for something.
+    asks: bool,
 }
 
 #[derive(Template)]
@@ -123,6 +125,7 @@ pub(crate) async fn show(frame: Frame, Asking(query): Asking<DagsQuery>) -> Resu
             schedule: rows::schedule(&dag.spec.definition.schedule),
             next: rows::next(&dag, page.frame.now),
             operates: page.frame.operates(&dag.row.id),
+            asks: !dag.spec.definition.params.is_empty(),
             id: dag.row.id,
         });
     }

@@ -1,8 +1,7 @@
-//! What people do with a DAG: pause it, trigger it.
+//! What people do with a DAG: pause it.
 
 use serde::Deserialize;
-use serde_json::Value;
-use tidemill_scheduler::engine::{Command, Pausable, Trigger};
+use tidemill_scheduler::engine::{Command, Pausable};
 
 use crate::door::Asked;
 use crate::frame::Frame;
@@ -40,39 +39,4 @@ pub(crate) async fn pause(
     };
     frame.web.door().ask(asked).await?;
     Ok(Done::at(&form.to, format!("{dag} {word}.")))
-}
-
-#[derive(Debug, Deserialize)]
-pub(crate) struct TriggerForm {
-    #[serde(default)]
-    to: String,
-}
-
-/// A run with the params' defaults, for the last complete interval.
-pub(crate) async fn trigger(
-    frame: Frame,
-    ThisDag(dag): ThisDag,
-    Sent(form): Sent<TriggerForm>,
-) -> Result<Done, Oops> {
-    let trigger = Trigger {
-        dag: dag.clone(),
-        name: None,
-        covers: None,
-        params: Value::Object(serde_json::Map::new()),
-        version: None,
-        note: None,
-    };
-    let asked = Asked {
-        by: frame.name(),
-        seen: None,
-        dry_run: false,
-        command: Command::Trigger(trigger),
-    };
-    let changed = frame.web.door().ask(asked).await?;
-    let made = changed.runs_made.first().map(|(_, name)| name.as_ref());
-    let says = format!(
-        "{dag} runs: {}.",
-        made.unwrap_or("the run was there already")
-    );
-    Ok(Done::at(&form.to, says))
 }

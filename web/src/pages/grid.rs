@@ -26,17 +26,17 @@ pub(crate) struct GridView {
 
 /// A task or a group, in the order in which people read them.
 #[derive(Debug, PartialEq, Eq)]
-struct Row {
-    id: String,
-    label: String,
+pub(super) struct Row {
+    pub(super) id: String,
+    pub(super) label: String,
     /// The groups around it, outermost first.
-    inside: Vec<String>,
-    is_group: bool,
-    mapped: bool,
+    pub(super) inside: Vec<String>,
+    pub(super) is_group: bool,
+    pub(super) mapped: bool,
 }
 
 /// The rows of a DAG: tasks in the order in which its author wrote them, each group where its first task is.
-fn rows(spec: &DagSpec, grid: &Grid) -> Vec<Row> {
+pub(super) fn rows(spec: &DagSpec, grid: &Grid) -> Vec<Row> {
     let definition = &spec.definition;
     let order: HashMap<&str, usize> = spec
         .notes

@@ -5,13 +5,16 @@ mod dags;
 mod deed;
 mod enter;
 mod error;
+mod field;
 mod grid;
 mod health;
 mod home;
 mod rows;
+mod run;
 mod runs;
 mod search;
 mod task;
+mod trigger;
 mod workers;
 
 pub(crate) use error::ErrorPage;
@@ -50,7 +53,6 @@ pub fn site(web: Web) -> Site {
         .get("/dags/{dag}", Policy::VIEW_DAG, dag::grid)
         .get("/dags/{dag}/graph", Policy::VIEW_DAG, dag::graph)
         .post("/dags/{dag}/pause", Policy::OPERATE_DAG, deed::pause)
-        .post("/dags/{dag}/trigger", Policy::OPERATE_DAG, deed::trigger)
         .get(
             "/dags/{dag}/runs/{run}/tasks/{task}",
             Policy::VIEW_DAG,
@@ -90,6 +92,19 @@ pub fn site(web: Web) -> Site {
             "/dags/{dag}/runs/{run}/tasks/{task}/mark",
             Policy::OPERATE_DAG,
             task::mark,
+        )
+        .post("/dags/{dag}/trigger", Policy::OPERATE_DAG, trigger::send)
+        .get("/dags/{dag}/trigger", Policy::OPERATE_DAG, trigger::show)
+        .get("/dags/{dag}/runs/{run}", Policy::VIEW_DAG, run::show)
+        .get(
+            "/dags/{dag}/runs/{run}/do/{deed}",
+            Policy::OPERATE_DAG,
+            run::preview,
+        )
+        .post(
+            "/dags/{dag}/runs/{run}/do/{deed}",
+            Policy::OPERATE_DAG,
+            run::carry_out,
         )
         .get("/runs", Policy::VIEW, runs::show)
         .get("/search", Policy::VIEW, search::show)

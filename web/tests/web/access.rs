@@ -7,16 +7,18 @@ use axum::http::{Method, Request, StatusCode, header};
 use ring::rand::SystemRandom;
 use tidemill_web::{Local, Policy, Role};
 
-use crate::kit::{Kit, request, run_name};
+use crate::kit::{Kit, request, run_path};
 
 /// A path of a route, with something in the place of each name.
 fn path(route: &str, dag: &str) -> String {
-    let run = if dag == "secret_dag" { 4 } else { 1 };
+    let id = if dag == "secret_dag" { 4 } else { 1 };
+    let run = run_path(dag, id);
     route
+        .replace("/dags/{dag}/runs/{run}", &run)
         .replace("{dag}", dag)
-        .replace("{run}", &run_name(run))
         .replace("{task}", "load.sales")
         .replace("{name}", "x")
+        .replace("{deed}", "clear")
 }
 
 const WITHOUT_A_DAG: [&str; 6] = [

@@ -1,5 +1,7 @@
 //! A site over a real store with two DAGs in it, and a door that writes down what it is asked.
 
+mod runs;
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -25,6 +27,8 @@ use tidemill_web::{
     Access, Asked, Config, Door, DoorError, Principal, Role, Route, Tail, Web, site,
 };
 use tower::ServiceExt as _;
+
+pub(crate) use runs::run_path;
 
 /// Text that somebody may try.
 pub(crate) const HOSTILE: &str = "\"'><script>alert(1)</script><img src=x onerror=alert(2)>{{7*7}}&lt;\u{202e}</title>javascript:";

@@ -3,5 +3,6 @@
 mod access;
 mod kit;
 mod pages;
+mod run;
 mod task;
 mod wrong;

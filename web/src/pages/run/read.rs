@@ -1,0 +1,157 @@
+//! Reading a run and its tasks.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tidemill_core::id::DagId;
+use tidemill_core::protocol::{MapIndex, NOT_MAPPED, TaskNo};
+use tidemill_core::spec::{DagSpec, TaskSpec};
+use tidemill_core::state::TaskState;
+use tidemill_core::time::Timestamp;
+use tidemill_store::history::{Cursor, Grid, GridCell, PAGE_ROWS_MAX, TaskOfRun, Tasks};
+use tidemill_store::record::RunRow;
+
+use crate::frame::Frame;
+use crate::oops::Oops;
+use crate::paths;
+
+/// No more instances of a mapped task are looked through at once.
+const INSTANCES_MAX: usize = 20_000;
+
+/// A run, and the version of its DAG that it runs.
+pub(super) struct Of {
+    pub(super) run: RunRow,
+    pub(super) spec: Arc<DagSpec>,
+}
+
+impl Of {
+    pub(super) async fn load(frame: &Frame, dag: &DagId, name: &str) -> Result<Self, Oops> {
+        let store = frame.web.store();
+        let gone = || Oops::not_found(format!("`{dag}` has no run of this name"));
+        let run = store.run_named(dag, name).await?.ok_or_else(gone)?;
+        let spec = frame.web.specs().of(store, dag, &run.version).await?;
+        let spec = spec.ok_or_else(|| Oops::broken("a run has a version that is not there"))?;
+        Ok(Self { run, spec })
+    }
+
+    pub(super) fn href(&self) -> String {
+        paths::run(&self.run.dag, &self.run.name)
+    }
+
+    pub(super) fn task_href(&self, task: &str, index: MapIndex) -> String {
+        paths::task(&self.run.dag, &self.run.name, task, index)
+    }
+
+    /// Where each task stands, the instances of mapped ones counted.
+    pub(super) async fn grid(&self, frame: &Frame) -> Result<Grid, Oops> {
+        let at = Cursor {
+            at: self.run.start,
+            id: self.run.id.0.saturating_add(1),
+            nth: 0,
+        };
+        let mut grid = frame.web.store().grid(&self.run.dag, at, 1).await?;
+        grid.cells.retain(|cell| cell.run == self.run.id);
+        Ok(grid)
+    }
+
+    pub(super) fn task(&self, name: &str) -> Option<&TaskSpec> {
+        self.spec.definition.task(name)
+    }
+
+    /// Instances of a mapped task from after an index on. `wanted` says which; all are looked through, up to a limit.
+    pub(super) async fn instances(
+        &self,
+        frame: &Frame,
+        (task, after): (TaskNo, MapIndex),
+        (wanted, rows): (&(dyn Fn(TaskState) -> bool + Sync), usize),
+    ) -> Result<Vec<TaskOfRun>, Oops> {
+        let (mut found, mut after, mut seen) = (Vec::new(), after, 0);
+        while found.len() < rows && seen < INSTANCES_MAX {
+            let which = Tasks::Of(task, after);
+            let page = frame
+                .web
+                .store()
+                .tasks_of_run(self.run.id, which, PAGE_ROWS_MAX);
+            let page = page.await?;
+            let Some(last) = page.last() else { break };
+            after = last.task.of.map_index;
+            seen += page.len();
+            found.extend(page.into_iter().filter(|row| wanted(row.task.state)));
+        }
+        found.truncate(rows);
+        Ok(found)
+    }
+}
+
+/// The tasks of a run.
+pub(super) struct Rows {
+    pub(super) grid: Grid,
+    /// By name, each as a whole.
+    pub(super) whole: HashMap<String, TaskOfRun>,
+}
+
+impl Rows {
+    pub(super) async fn read(frame: &Frame, of: &Of, grid: Grid) -> Result<Self, Oops> {
+        let mut whole = HashMap::new();
+        let mut after = None;
+        loop {
+            let which = Tasks::Whole(after);
+            let page = frame
+                .web
+                .store()
+                .tasks_of_run(of.run.id, which, PAGE_ROWS_MAX);
+            let page = page.await?;
+            let full = page.len() == PAGE_ROWS_MAX as usize;
+            after = page.last().map(|row| row.task.of.task);
+            let named = page.into_iter().map(|row| (row.task.name.to_string(), row));
+            whole.extend(named);
+            if !full {
+                return Ok(Self { grid, whole });
+            }
+        }
+    }
+
+    /// The instances of mapped tasks, counted by state.
+    pub(super) fn instances(&self) -> HashMap<&str, Vec<&GridCell>> {
+        let mut found: HashMap<&str, Vec<&GridCell>> = HashMap::new();
+        for cell in self.grid.cells.iter().filter(|cell| cell.instances) {
+            found.entry(cell.name.as_str()).or_default().push(cell);
+        }
+        found
+    }
+}
+
+/// Whether a task waits for something that the leader can name.
+pub(super) const fn waits(state: TaskState) -> bool {
+    matches!(
+        state,
+        TaskState::None
+            | TaskState::Scheduled
+            | TaskState::Queued
+            | TaskState::UpForRetry
+            | TaskState::Deferred
+    )
+}
+
+/// What a task waits for, as the leader says; none if it does not wait, or nobody leads.
+pub(super) async fn reason(frame: &Frame, row: &TaskOfRun) -> Option<String> {
+    if !waits(row.task.state) {
+        return None;
+    }
+    let why = frame.web.door().why(row.task.of).await.ok().flatten()?;
+    why.first().map(|held| held.says.clone())
+}
+
+/// When an attempt of a task ended, or what time it is.
+pub(super) fn until(row: &TaskOfRun, now: Timestamp) -> Timestamp {
+    if row.task.state.is_final() || row.task.state == TaskState::UpForRetry {
+        row.task.since
+    } else {
+        now
+    }
+}
+
+/// Whether a row is a task as a whole.
+pub(super) const fn is_whole(row: &TaskOfRun) -> bool {
+    row.task.of.map_index == NOT_MAPPED
+}
