@@ -292,7 +292,7 @@ pub(crate) async fn serve(loaded: &Loaded, environment: &Environment) -> Result<
         let listen = settings.listen;
         Output::failed(
             format_args!(
-                "cannot listen on {listen} ({}): {error}",
+                "cannot listen on {listen} ({}): {error}; if another Tidemill is there, stop it or give another `--listen`",
                 loaded.origin("listen")
             ),
             USAGE,

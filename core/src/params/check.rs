@@ -47,9 +47,14 @@ fn complete_at(
         .filter(|name| !specs.iter().any(|spec| spec.name == **name))
     {
         let near = nearest(name, specs.iter().map(|spec| spec.name.as_str()));
-        let hint = near
-            .map(|near| format!("; did you mean `{near}`?"))
-            .unwrap_or_default();
+        let hint = match near {
+            Some(near) => format!("; did you mean `{near}`?"),
+            None if specs.is_empty() => "; there is none".to_owned(),
+            None => {
+                let all = specs.iter().map(|spec| format!("`{}`", path(&spec.name)));
+                format!("; known: {}", all.collect::<Vec<_>>().join(", "))
+            }
+        };
         wrong.push(format!("there is no param `{}`{hint}", path(name)));
     }
     let mut full = Map::new();

@@ -66,7 +66,7 @@ fn everything_that_is_wrong_is_said_at_once() {
             "param `day` is \"31.01.2025\", it must be a date like 2025-01-31",
             "param `shards[1]` is 300, the most is 255",
             "param `shards[2]` is \"x\", it must be a whole number",
-            "there is no param `place.key`",
+            "there is no param `place.key`; known: `place.bucket`",
             "param `place.bucket` is \"s3://x\", which does not match the pattern gs://[a-z]+",
             "param `name` has no default, so it must be given",
         ]
