@@ -6,6 +6,7 @@ const EVERY = 5000;
 const shown = document.getElementById("fresh");
 let paused = false;
 let timer;
+let reading = false;
 const before = new Map();
 
 for (const part of document.querySelectorAll("[data-fresh]")) before.set(part.dataset.fresh, null);
@@ -23,10 +24,9 @@ async function read() {
   for (const fresh of page.querySelectorAll("[data-fresh]")) {
     const name = fresh.dataset.fresh;
     const text = fresh.innerHTML;
-    const last = before.get(name);
-    before.set(name, text);
     const part = document.querySelector(`[data-fresh="${CSS.escape(name)}"]`);
-    if (!part || last === text || part.contains(document.activeElement)) continue;
+    if (!part || before.get(name) === text || part.contains(document.activeElement)) continue;
+    before.set(name, text);
     const scrolls = [...part.querySelectorAll(".wide")].map((wide) => wide.scrollLeft);
     part.replaceChildren(...fresh.childNodes);
     part.querySelectorAll(".wide").forEach((wide, at) => { wide.scrollLeft = scrolls[at] ?? 0; });
@@ -38,6 +38,10 @@ async function read() {
 }
 
 async function turn() {
+  // One that reads already comes back by itself.
+  if (reading) return;
+  reading = true;
+  clearTimeout(timer);
   if (!paused && !document.hidden) {
     try {
       await read();
@@ -45,20 +49,19 @@ async function turn() {
       say("not up to date: no answer", "lost");
     }
   }
+  reading = false;
   timer = setTimeout(turn, EVERY);
 }
 
 if (before.size) {
   timer = setTimeout(turn, EVERY);
   document.addEventListener("visibilitychange", () => {
-    if (document.hidden) return;
-    clearTimeout(timer);
-    turn();
+    if (!document.hidden) turn();
   });
   document.addEventListener("keydown", (event) => {
     if (event.key !== "." || event.target.closest("input, select, textarea")) return;
     paused = !paused;
     if (paused) say("paused", "paused");
-    else { clearTimeout(timer); turn(); }
+    else turn();
   });
 }

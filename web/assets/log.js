@@ -63,7 +63,10 @@ function start() {
   }
 
   async function read(more) {
+    const asked = lines;
     const page = await ask({ lines: PART, ...more });
+    // Of another level than is shown by now: its places would be wrong.
+    if (lines !== asked) return page;
     if (page.total < total) { lines.clear(); drop(); }
     total = page.total;
     over = over || page.finished;

@@ -25,7 +25,7 @@ const DETAIL_BYTES_MAX: usize = 1_000;
 pub(crate) async fn dress(State(web): State<Web>, mut request: Request, next: Next) -> Response {
     let said = said::read(request.headers());
     let had_said = said.is_some();
-    let seat = Seat::new(web.random(), request.uri().clone(), said);
+    let seat = Seat::new(web.random(), (request.method(), request.uri()), said);
     request.extensions_mut().insert(Arc::clone(&seat));
     let for_programs = for_programs(&request);
     let answered = AssertUnwindSafe(next.run(request)).catch_unwind().await;

@@ -63,6 +63,12 @@ impl Frame {
         self.seat.signed().map(|signed| &signed.who)
     }
 
+    /// Whether the page was only looked at, and can be once more.
+    #[must_use]
+    pub(crate) fn looks(&self) -> bool {
+        self.seat.looks
+    }
+
     /// The name for the audit log.
     #[must_use]
     pub(crate) fn name(&self) -> Arc<str> {

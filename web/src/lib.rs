@@ -18,11 +18,12 @@ mod paths;
 mod routes;
 mod said;
 mod seat;
+mod shown;
 mod specs;
 mod web;
 
 pub use access::{Access, Local, Policy, Principal, Role};
-pub use door::{Asked, Door, DoorError, LocalDoor, Seen, Tail};
+pub use door::{Asked, Door, DoorError, LocalDoor, Tail};
 pub use pages::site;
 pub use routes::{Route, Site};
 pub use web::{Config, Web};

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use axum::http::Uri;
+use axum::http::{Method, Uri};
 use ring::rand::SecureRandom;
 
 use crate::access::Principal;
@@ -21,13 +21,19 @@ pub(crate) struct Signed {
 pub(crate) struct Seat {
     pub(crate) nonce: String,
     pub(crate) uri: Uri,
+    /// Whether the address can be opened once more: it was only looked at.
+    pub(crate) looks: bool,
     /// What a page should say first: what became of the last action.
     pub(crate) said: Option<String>,
     signed: OnceLock<Signed>,
 }
 
 impl Seat {
-    pub(crate) fn new(random: &dyn SecureRandom, uri: Uri, said: Option<String>) -> Arc<Self> {
+    pub(crate) fn new(
+        random: &dyn SecureRandom,
+        (method, uri): (&Method, &Uri),
+        said: Option<String>,
+    ) -> Arc<Self> {
         let mut bytes = [0; 16];
         // Without random numbers the nonce is a constant that no page has: scripts of pages are refused then.
         let nonce = match random.fill(&mut bytes) {
@@ -36,7 +42,8 @@ impl Seat {
         };
         Arc::new(Self {
             nonce,
-            uri,
+            uri: uri.clone(),
+            looks: *method == Method::GET,
             said,
             signed: OnceLock::new(),
         })

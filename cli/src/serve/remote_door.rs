@@ -69,6 +69,7 @@ fn read<T: DeserializeOwned>(response: &Response, changes: bool) -> Result<T, Do
         // The web process itself has the wrong token: whoever looks at the page cannot mend it.
         401 | 403 => DoorError::Away(format!("the web process is not let in: {says}")),
         500.. if changes => DoorError::Open(says),
+        500.. => DoorError::Away(says),
         status => DoorError::of_status(status, says),
     })
 }

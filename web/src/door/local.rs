@@ -58,6 +58,9 @@ impl Door for LocalDoor {
                 command,
             } = asked;
             let open = |why: &str| {
+                if dry_run {
+                    return DoorError::Away(why.to_owned());
+                }
                 let rest = "whether this was carried out is open: look before you do it again";
                 DoorError::Open(format!("{why}; {rest}"))
             };

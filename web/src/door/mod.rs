@@ -27,15 +27,6 @@ pub struct Asked {
     pub command: Command,
 }
 
-/// Why something is held back.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Seen {
-    /// A task.
-    Task(Why),
-    /// A run as a whole.
-    Run(Vec<Held>),
-}
-
 /// The lines of a log as they come, some at a time.
 pub type Tail = Pin<Box<dyn Stream<Item = Result<Vec<Numbered>, DoorError>> + Send>>;
 
@@ -44,10 +35,10 @@ pub trait Door: Send + Sync + 'static {
     /// Has a command carried out, and waits until what it changed is durable.
     fn ask(&self, asked: Asked) -> BoxFuture<'_, Result<Changed, DoorError>>;
 
-    /// Why a task does not run; none if its run has ended.
+    /// Why a task does not run, or is still being stopped; none if the leader does not hold its run.
     fn why(&self, of: InstanceRef) -> BoxFuture<'_, Result<Option<Why>, DoorError>>;
 
-    /// What holds a run as a whole; none if it has ended.
+    /// What holds a run as a whole; none if the leader does not hold it.
     fn why_run(&self, run: RunNo) -> BoxFuture<'_, Result<Option<Vec<Held>>, DoorError>>;
 
     /// The workers, and what waits for them.

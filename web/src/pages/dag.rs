@@ -8,14 +8,13 @@ use tidemill_core::id::DagId;
 use tidemill_core::protocol::NOT_MAPPED;
 use tidemill_core::spec::DagSpec;
 use tidemill_core::state::TaskState;
-use tidemill_core::time::Timestamp;
 use tidemill_draw::{Mark, Picture, svg_in_page};
 use tidemill_store::history::{Cursor, Grid, RunFilter};
 use tidemill_store::record::RunRow;
 
 use super::grid::{self, GridView};
 use super::page;
-use super::rows::{self, Known, RunLine};
+use super::rows::{self, Known, RunLine, place, placed};
 use crate::frame::Frame;
 use crate::html::{Chip, Html, Tone};
 use crate::input::Asking;
@@ -35,8 +34,8 @@ const RUNS_MIN: usize = 5;
 pub(crate) struct DagQuery {
     /// The name of the run.
     run: String,
-    /// The start of the last run of the page before, in microseconds.
-    before: Option<i64>,
+    /// Where the page before ended.
+    before: String,
 }
 
 /// What all views of a DAG show.
@@ -150,18 +149,21 @@ pub(crate) async fn grid(
     let loaded = load(&frame, &dag, &query).await?;
     let tasks = loaded.known.spec.definition.tasks.len().max(1);
     let runs = (SQUARES_MAX / tasks).clamp(RUNS_MIN, RUNS_MAX);
-    let after = query.before.map_or(Cursor::START, |before| Cursor {
-        at: Timestamp::from_micros(before),
-        id: 0,
-        nth: 0,
-    });
+    let after = place(&query.before)?;
     let runs = u32::try_from(runs).unwrap_or(u32::MAX);
     let read = frame.web.store().grid(&dag, after, runs).await?;
     let older = read
         .runs
         .last()
         .filter(|_| read.runs.len() == runs as usize)
-        .map(|last| format!("{}?before={}", paths::dag(&dag), last.start.micros()));
+        .map(|last| {
+            let at = Cursor {
+                at: last.start,
+                id: last.id.0,
+                nth: 0,
+            };
+            format!("{}?before={}", paths::dag(&dag), placed(at))
+        });
     let view = grid::view(
         &loaded.known.spec,
         &read,

@@ -40,7 +40,7 @@ impl ErrorPage {
             sign_in: status == StatusCode::UNAUTHORIZED,
             sign_in_at: frame.web.access().sign_in(),
             here: paths::part(frame.here()),
-            can_retry: status.is_server_error(),
+            can_retry: status.is_server_error() && frame.looks(),
             title: title.to_owned(),
             detail,
             frame,

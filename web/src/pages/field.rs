@@ -57,6 +57,12 @@ impl Field {
             wrong: Vec::new(),
         }
     }
+
+    /// Shows what somebody sent, in a box that keeps all of it: one of a single line would lose the breaks.
+    pub(super) fn type_in(&mut self, spec: &ParamSpec, sent: &str) {
+        self.input = input(spec, sent);
+        sent.clone_into(&mut self.text);
+    }
 }
 
 fn input(spec: &ParamSpec, text: &str) -> Input {

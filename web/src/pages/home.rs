@@ -61,6 +61,7 @@ pub(crate) struct Home {
     frame: Frame,
     day: String,
     well: Chip,
+    all_well: bool,
     health: Vec<HealthLine>,
     causes: Vec<Cause>,
     running: Vec<Running>,
@@ -101,10 +102,12 @@ pub(crate) async fn show(frame: Frame) -> Result<Home, Oops> {
         .collect();
     next.sort();
     next.truncate(NEXT_MAX);
+    let health = health(&frame).await?;
     Ok(Home {
         day: day(now),
+        all_well: health.iter().all(|line| line.well),
         well: Chip::new(Tone::Ok, "All well"),
-        health: health(&frame).await?,
+        health,
         causes: causes(failures),
         running: running.collect(),
         next: next

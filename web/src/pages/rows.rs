@@ -7,6 +7,7 @@ use tidemill_core::id::DagId;
 use tidemill_core::spec::{DagSpec, Schedule, Timing};
 use tidemill_core::time::Timestamp;
 use tidemill_core::timetable::Due;
+use tidemill_store::history::Cursor;
 use tidemill_store::record::{DagRow, RunHead, RunRow};
 
 use crate::frame::Frame;
@@ -160,4 +161,25 @@ pub(crate) fn next(known: &Known, now: Timestamp) -> String {
         Some(at) => in_time(now, at),
         None => "–".to_owned(),
     }
+}
+
+/// A place in a list of runs, as an address has it; the top if there is none.
+pub(crate) fn place(text: &str) -> Result<Cursor, Oops> {
+    if text.is_empty() {
+        return Ok(Cursor::START);
+    }
+    let parts = text.split_once('.');
+    let parts = parts.and_then(|(at, id)| Some((at.parse().ok()?, id.parse().ok()?)));
+    let wrong = || Oops::invalid("this place in the list cannot be read; begin at its top");
+    let (at, id) = parts.ok_or_else(wrong)?;
+    Ok(Cursor {
+        at: Timestamp::from_micros(at),
+        id,
+        nth: 0,
+    })
+}
+
+/// A place as [`place`] reads it.
+pub(crate) fn placed(at: Cursor) -> String {
+    format!("{}.{}", at.at.micros(), at.id)
 }

@@ -4,11 +4,10 @@ use askama::Template;
 use serde::Deserialize;
 use tidemill_core::id::DagId;
 use tidemill_core::state::{RunState, RunType};
-use tidemill_core::time::Timestamp;
 use tidemill_store::history::{Cursor, RunFilter};
 
 use super::page;
-use super::rows::RunLine;
+use super::rows::{RunLine, place, placed};
 use crate::frame::Frame;
 use crate::input::Asking;
 use crate::oops::Oops;
@@ -52,21 +51,6 @@ impl RunsQuery {
         })
     }
 
-    fn cursor(&self) -> Result<Cursor, Oops> {
-        if self.after.is_empty() {
-            return Ok(Cursor::START);
-        }
-        let parts = self.after.split_once('.');
-        let parts = parts.and_then(|(at, id)| Some((at.parse().ok()?, id.parse().ok()?)));
-        let wrong = || Oops::invalid("this place in the list cannot be read; begin at its top");
-        let (at, id) = parts.ok_or_else(wrong)?;
-        Ok(Cursor {
-            at: Timestamp::from_micros(at),
-            id,
-            nth: 0,
-        })
-    }
-
     fn older(&self, last: Cursor) -> String {
         let mut href = "/runs?".to_owned();
         let pairs = [
@@ -78,7 +62,7 @@ impl RunsQuery {
         for (name, value) in pairs.into_iter().filter(|(_, value)| !value.is_empty()) {
             href.push_str(&format!("{name}={}&", paths::part(value)));
         }
-        href.push_str(&format!("after={}.{}", last.at.micros(), last.id));
+        href.push_str(&format!("after={}", placed(last)));
         href
     }
 }
@@ -99,7 +83,9 @@ page!(RunsPage);
 
 pub(crate) async fn show(frame: Frame, Asking(query): Asking<RunsQuery>) -> Result<RunsPage, Oops> {
     let store = frame.web.store();
-    let runs = store.runs(&query.filter()?, query.cursor()?, ROWS).await?;
+    let runs = store
+        .runs(&query.filter()?, place(&query.after)?, ROWS)
+        .await?;
     let older = runs
         .last()
         .filter(|_| runs.len() == ROWS as usize)

@@ -253,7 +253,7 @@ fn read_field(spec: &ParamSpec, sent: Option<&str>) -> (Field, Option<Value>) {
     };
     let read = value(spec, sent);
     let mut field = Field::new(spec, None);
-    sent.clone_into(&mut field.text);
+    field.type_in(spec, sent);
     match read {
         Ok(Some(value)) => {
             let name = format!("param `{}` ", spec.name);

@@ -449,7 +449,7 @@ fn names(version: &VersionRow) -> Vec<TaskNameRow> {
     (0..).zip(names).map(row).collect()
 }
 
-fn wide(tasks: u32, runs: i64) -> Changes {
+pub(crate) fn wide(tasks: u32, runs: i64) -> Changes {
     let built = Dag::build("wide_dag", |dag| {
         for task in 0..tasks {
             dag.empty(&format!("a_task_with_a_longer_name_{task}"));

@@ -1,10 +1,11 @@
 //! What pages show.
 
 use axum::http::StatusCode;
+use tidemill_core::state::RunType;
 use tidemill_scheduler::engine::{Command, Pausable};
 use tidemill_web::DoorError;
 
-use crate::kit::Kit;
+use crate::kit::{Kit, run_path, wide};
 
 const PAGES: [&str; 12] = [
     "/",
@@ -173,4 +174,21 @@ async fn a_grid_of_ten_thousand_squares_is_small() {
     assert_eq!(page.matches("<td class=up>").count(), 10_000);
     assert!(page.len() < 500_000, "{} bytes", page.len());
     assert!(page.contains("Older runs"));
+}
+
+#[tokio::test]
+async fn a_run_that_covers_the_same_as_the_last_of_a_page_is_on_the_next() {
+    let mut changes = wide(1, 60);
+    // Fifty are on the first page: the eleventh is its last one, and a person ran the same date once more before.
+    changes.new_runs[9].start = changes.new_runs[10].start;
+    changes.new_runs[9].kind = RunType::Manual;
+    let kit = Kit::holding(&changes).await;
+    let first = kit.get("viewer", "/dags/wide_dag").await.body;
+    let (_, rest) = first.split_once("?before=").expect("there are older ones");
+    let place = rest.split('"').next().unwrap();
+    let path = format!("/dags/wide_dag?before={place}");
+    let next = kit.get("viewer", &path).await.body;
+    let seen = |page: &str, id: i64| page.contains(&run_path("wide_dag", id));
+    assert!(seen(&first, 11) && !seen(&first, 10));
+    assert!(seen(&next, 10) && !seen(&next, 11), "{next}");
 }

@@ -165,6 +165,44 @@ async fn what_is_previewed_is_what_is_done() {
 }
 
 #[tokio::test]
+async fn what_would_run_again_has_to_be_what_was_shown() {
+    let kit = Kit::new().await;
+    let shows = |names: &[&str]| Changed {
+        tasks: names.iter().map(|name| change(1, name)).collect(),
+        ..Changed::default()
+    };
+    *kit.door.answers.lock().unwrap() = shows(&["load.sales"]);
+    let at = format!("{}/do/clear", run_path("open_dag", 1));
+    let preview = kit.get("operator", &at).await.body;
+    let (_, rest) = preview
+        .split_once("name=\"shown\" value=\"")
+        .expect("a hash");
+    let form = format!("seen=0&shown={}", rest.split('"').next().unwrap());
+    // Another one fails before the click.
+    *kit.door.answers.lock().unwrap() = shows(&["load.sales", "extract"]);
+    kit.door.asked.lock().unwrap().clear();
+    let late = kit.post("operator", &at, &form).await;
+    assert_eq!(late.status, StatusCode::CONFLICT, "{}", late.body);
+    assert!(
+        late.body.contains("change something else by now"),
+        "{}",
+        late.body
+    );
+    assert!(late.body.contains("extract"), "what it would do now");
+    assert!(
+        kit.door
+            .asked
+            .lock()
+            .unwrap()
+            .iter()
+            .all(|asked| asked.dry_run)
+    );
+    *kit.door.answers.lock().unwrap() = shows(&["load.sales"]);
+    let done = kit.post("operator", &at, &form).await;
+    assert_eq!(done.status, StatusCode::SEE_OTHER, "{}", done.body);
+}
+
+#[tokio::test]
 async fn whoever_comes_second_is_told_who_changed_what() {
     let kit = Kit::new().await;
     let at = format!("{}/do/cancel", run_path("open_dag", 3));

@@ -508,3 +508,26 @@ async fn what_failed_in_the_whole_run_is_cleared_against_the_run() {
     };
     assert!(select.tasks == Selected::All && around.only_failed);
 }
+
+#[tokio::test]
+async fn a_task_that_is_over_says_that_its_job_could_not_be_stopped() {
+    let kit = Kit::new().await;
+    let path = format!("/dags/open_dag/runs/{}/tasks/load.sales", run_name(1));
+    let over = kit.get("viewer", &path).await.body;
+    let stopping = "being stopped by worker w1, which cannot cancel what it started";
+    assert!(!over.contains(stopping));
+    *kit.door.why.lock().unwrap() = Some(Why {
+        state: TaskState::Failed,
+        gates: vec![Held {
+            gate: Gate::Stopping,
+            open: false,
+            limit: None,
+            used: 0,
+            holders: Vec::new(),
+            says: stopping.to_owned(),
+        }],
+        ahead: 0,
+    });
+    let stuck = kit.get("viewer", &path).await.body;
+    assert!(stuck.to_lowercase().contains(stopping), "{stuck}");
+}

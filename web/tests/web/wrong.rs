@@ -29,7 +29,7 @@ async fn bad_addresses_methods_and_forms_are_refused_with_a_page() {
         ("/dags/a%00b", 422),
         ("/runs?name=%00", 422),
         ("/dags/open_dag?run=no_such_run", 404),
-        ("/dags/open_dag?before=soon", 400),
+        ("/dags/open_dag?before=soon", 422),
         ("/runs?state=sideways", 422),
         ("/runs?dag=%3Cb%3E", 422),
         ("/runs?after=1", 422),

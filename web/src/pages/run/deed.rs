@@ -15,7 +15,7 @@ use tidemill_scheduler::engine::{
 use tidemill_store::history::{TaskOfRun, Tasks};
 
 use super::read::Of;
-use crate::door::{Asked, DoorError};
+use crate::door::DoorError;
 use crate::frame::Frame;
 use crate::html::{Chip, When};
 use crate::input::{Asking, At, Sent};
@@ -23,6 +23,7 @@ use crate::oops::{Oops, finished};
 use crate::pages::page;
 use crate::routes::ThisDag;
 use crate::said::Done;
+use crate::shown::{self, ask, fingerprint};
 
 /// So many tasks are named; the rest is a number.
 const NAMED_MAX: usize = 200;
@@ -126,6 +127,8 @@ impl Deed {
 pub(crate) struct DeedForm {
     /// The `edits` that were seen.
     seen: Option<u32>,
+    /// What was shown of what would change, as a hash: only where tasks run again.
+    shown: String,
     note: String,
     task: String,
     index: Option<MapIndex>,
@@ -153,6 +156,7 @@ pub(crate) struct DeedPage {
     chip: Chip,
     covers: When,
     seen: u32,
+    shown: String,
     form: DeedForm,
     takes_note: bool,
     is_note: bool,
@@ -266,21 +270,6 @@ async fn asking(frame: &Frame, of: &Of, form: &DeedForm) -> Result<TaskOfRun, Oo
     found.ok_or_else(gone)
 }
 
-async fn ask(
-    frame: &Frame,
-    command: Command,
-    seen: Option<u32>,
-    dry_run: bool,
-) -> Result<Changed, DoorError> {
-    let asked = Asked {
-        by: frame.name(),
-        seen,
-        dry_run,
-        command,
-    };
-    frame.web.door().ask(asked).await
-}
-
 /// What a deed would change.
 pub(crate) async fn preview(
     frame: Frame,
@@ -303,13 +292,14 @@ async fn show(
 ) -> Result<DeedPage, Oops> {
     // The run as it was read first: whatever changes it from now on makes the form stale.
     let seen = before.edits();
-    let asked = ask(&frame, before.command(&form)?, None, true).await;
+    let asked = ask(&frame, (None, true), before.command(&form)?).await;
     let (changed, refused) = match (asked, refused) {
         (Ok(changed), refused) => (Some(changed), refused),
         (Err(DoorError::Invalid(why) | DoorError::Stale(why)), None) => (None, Some(why)),
         (Err(DoorError::Invalid(_) | DoorError::Stale(_)), refused) => (None, refused),
         (Err(error), _) => return Err(error.into()),
     };
+    let shown = changed.as_ref().map(fingerprint).unwrap_or_default();
     let can = changed.is_some();
     let changed = changed.unwrap_or_default();
     let (of, deed) = (&before.of, before.deed);
@@ -327,6 +317,12 @@ async fn show(
         chip: of.run.state.into(),
         covers: When(of.run.start),
         seen,
+        // To cancel must be possible while tasks end one after the other: then less is done than was shown.
+        shown: if matches!(deed, Deed::Retry | Deed::Clear) {
+            shown
+        } else {
+            String::new()
+        },
         takes_note: matches!(deed, Deed::Retry | Deed::Clear | Deed::Cancel | Deed::Note),
         is_note: deed == Deed::Note,
         question,
@@ -398,7 +394,8 @@ pub(crate) async fn carry_out(
             "this does not say how the run stood when you looked; send it from its own page",
         )
     })?;
-    match ask(&frame, before.command(&form)?, Some(seen), false).await {
+    let known = (Some(seen), form.shown.as_str());
+    match shown::carry_out(&frame, known, before.command(&form)?).await {
         Ok(changed) => {
             let href = before.of.href();
             let count = match changed.tasks.len() {

@@ -10,7 +10,7 @@ use tidemill_core::time::Timestamp;
 use tidemill_store::history::{AttemptCursor, GridCell, PAGE_ROWS_MAX, TaskOfRun};
 use tidemill_store::record::{AttemptEnd, AttemptRow};
 
-use super::read::{Of, Rows, reason, until};
+use super::read::{Of, Reasons, Rows, until};
 use crate::frame::Frame;
 use crate::html::{Chip, Doing, Html, Lane, Stretch, Tone, gantt, took};
 use crate::oops::Oops;
@@ -331,8 +331,12 @@ async fn name_reasons(frame: &Frame, rows: &Rows, courses: &mut HashMap<String, 
             TaskState::Scheduled | TaskState::Queued | TaskState::Deferred
         )
     };
-    for row in rows.whole.values().filter(waiting).take(ASKED_MAX) {
-        let Some(says) = reason(frame, row).await else {
+    let mut waiting: Vec<&TaskOfRun> = rows.whole.values().filter(waiting).collect();
+    // The same ones each time the page is read.
+    waiting.sort_unstable_by_key(|row| row.task.of.task);
+    let mut reasons = Reasons::at_most(ASKED_MAX);
+    for row in waiting {
+        let Some(says) = reasons.of(frame, row).await else {
             continue;
         };
         let course = courses.get_mut(row.task.name.as_str());

@@ -6,7 +6,7 @@ use tidemill_core::state::TaskState;
 use tidemill_store::history::TaskOfRun;
 
 use super::RunQuery;
-use super::read::{Of, Rows, is_whole, reason, until};
+use super::read::{Of, Reasons, Rows, is_whole, until};
 use crate::frame::Frame;
 use crate::html::{Chip, Tone, When, in_time, took};
 use crate::oops::Oops;
@@ -126,15 +126,13 @@ pub(super) async fn view(
         .collect();
     let from = query.from.min(listed.len());
     let mut lines = Vec::new();
-    let mut asked = 0;
+    let mut reasons = Reasons::at_most(ASKED_MAX);
     for row in listed.iter().skip(from).take(ROWS) {
         let Some(task) = rows.whole.get(&row.id).filter(|_| !row.is_group) else {
             lines.push(bare(row, of));
             continue;
         };
-        let ask = asked < ASKED_MAX && super::read::waits(task.task.state);
-        asked += usize::from(ask);
-        let mut line = line(frame, of, task, ask).await;
+        let mut line = line(frame, of, task, &mut reasons).await;
         line.depth = row.inside.len();
         line.label = if query.only.is_empty() {
             row.label.clone()
@@ -207,8 +205,10 @@ async fn unfold(
     let wanted = |state| is_like(&query.only, state);
     let from = (whole.task.of.task, after);
     let found = of.instances(frame, from, (&wanted, INSTANCES)).await?;
+    // Of instances it would be too many questions.
+    let mut reasons = Reasons::at_most(0);
     for row in &found {
-        let mut line = line(frame, of, row, false).await;
+        let mut line = line(frame, of, row, &mut reasons).await;
         line.depth = depth + 1;
         lines.push(line);
     }
@@ -263,9 +263,9 @@ fn chips(mut counts: Vec<(TaskState, u32)>) -> Vec<(Chip, u32)> {
     counts.into_iter().map(chip).collect()
 }
 
-async fn line(frame: &Frame, of: &Of, row: &TaskOfRun, ask: bool) -> Line {
+async fn line(frame: &Frame, of: &Of, row: &TaskOfRun, reasons: &mut Reasons) -> Line {
     let task = &row.task;
-    let asked = if ask { reason(frame, row).await } else { None };
+    let asked = reasons.of(frame, row).await;
     let text = |text: &Option<std::sync::Arc<str>>| text.as_deref().map(str::to_owned);
     let again = task
         .retry_at

@@ -122,7 +122,7 @@ impl Rows {
 }
 
 /// Whether a task waits for something that the leader can name.
-pub(super) const fn waits(state: TaskState) -> bool {
+const fn waits(state: TaskState) -> bool {
     matches!(
         state,
         TaskState::None
@@ -133,13 +133,30 @@ pub(super) const fn waits(state: TaskState) -> bool {
     )
 }
 
-/// What a task waits for, as the leader says; none if it does not wait, or nobody leads.
-pub(super) async fn reason(frame: &Frame, row: &TaskOfRun) -> Option<String> {
-    if !waits(row.task.state) {
-        return None;
+/// Asks the leader what tasks wait for, of so many that it costs little, and no more once it does not answer: a page has to
+/// come also while nobody leads.
+pub(super) struct Reasons {
+    left: usize,
+}
+
+impl Reasons {
+    /// Of at most so many tasks.
+    pub(super) const fn at_most(left: usize) -> Self {
+        Self { left }
     }
-    let why = frame.web.door().why(row.task.of).await.ok().flatten()?;
-    why.first().map(|held| held.says.clone())
+
+    /// What a task waits for; none if it does not wait, or nobody says it.
+    pub(super) async fn of(&mut self, frame: &Frame, row: &TaskOfRun) -> Option<String> {
+        if self.left == 0 || !waits(row.task.state) {
+            return None;
+        }
+        self.left -= 1;
+        let Ok(why) = frame.web.door().why(row.task.of).await else {
+            self.left = 0;
+            return None;
+        };
+        why?.first().map(|held| held.says.clone())
+    }
 }
 
 /// When an attempt of a task ended, or what time it is.

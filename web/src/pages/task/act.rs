@@ -4,8 +4,6 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::http::StatusCode;
-use ring::digest::{SHA256, digest};
 use serde::Deserialize;
 use tidemill_core::protocol::{MapIndex, NOT_MAPPED};
 use tidemill_core::state::TaskState;
@@ -15,14 +13,14 @@ use tidemill_scheduler::engine::{
 
 use super::super::page;
 use super::place::Place;
-use crate::door::Asked;
 use crate::frame::Frame;
-use crate::html::{Chip, hex};
+use crate::html::Chip;
 use crate::input::{Asking, At, Sent};
 use crate::oops::Oops;
 use crate::paths;
 use crate::routes::ThisDag;
 use crate::said::Done;
+use crate::shown::{ask, carry_out, fingerprint};
 
 /// So many tasks are listed; the others are counted.
 const LISTED_MAX: usize = 500;
@@ -188,20 +186,6 @@ async fn found(frame: &Frame, dag: &ThisDag, named: &Named, act: &Act) -> Result
     Place::find(frame, &dag.0, (run, task, index)).await
 }
 
-async fn ask(
-    frame: &Frame,
-    (seen, dry_run): (Option<u32>, bool),
-    command: Command,
-) -> Result<Changed, Oops> {
-    let asked = Asked {
-        by: frame.name(),
-        seen,
-        dry_run,
-        command,
-    };
-    Ok(frame.web.door().ask(asked).await?)
-}
-
 /// Shows what would run again.
 pub(crate) async fn preview_clear(
     frame: Frame,
@@ -222,7 +206,7 @@ pub(crate) async fn clear(
     Sent(act): Sent<Act>,
 ) -> Result<Done, Oops> {
     let place = found(&frame, &dag, &named, &act).await?;
-    let changed = carry_out(&frame, &act, act.clear(&place)?).await?;
+    let changed = carry_out(&frame, (act.seen, &act.shown), act.clear(&place)?).await?;
     let says = format!("{} again.", counted(changed.tasks.len(), "runs", "run"));
     Ok(Done::at(&place.href(), says))
 }
@@ -252,48 +236,12 @@ pub(crate) async fn mark(
         ));
     }
     let place = found(&frame, &dag, &named, &act).await?;
-    let changed = carry_out(&frame, &act, act.mark(&place)?).await?;
+    let changed = carry_out(&frame, (act.seen, &act.shown), act.mark(&place)?).await?;
     let says = counted(changed.tasks.len(), "was", "were");
     Ok(Done::at(
         &place.href(),
         format!("{says} changed: marked {}.", act.state_word()),
     ))
-}
-
-/// Does what was shown, and nothing else.
-async fn carry_out(frame: &Frame, act: &Act, command: Command) -> Result<Changed, Oops> {
-    if !act.shown.is_empty() {
-        let now = ask(frame, (act.seen, true), command.clone()).await?;
-        if fingerprint(&now) != act.shown {
-            return Err(Oops::Says(
-                StatusCode::CONFLICT,
-                "it would change something else by now than you were shown, because the run went on; nothing was changed: \
-                 look again before you do it"
-                    .to_owned(),
-            ));
-        }
-    }
-    ask(frame, (act.seen, false), command).await
-}
-
-/// What would be changed, as a hash: which tasks become what, and what is written again.
-fn fingerprint(changed: &Changed) -> String {
-    let task = |change: &TaskChange| {
-        let of = change.of;
-        format!(
-            "{} {} {} {}\n",
-            of.run, change.name, of.map_index, change.to
-        )
-    };
-    let mut lines: Vec<String> = changed.tasks.iter().map(task).collect();
-    lines.sort_unstable();
-    lines.extend(
-        changed
-            .writes_again
-            .iter()
-            .map(|table| format!("{table}\n")),
-    );
-    hex(&digest(&SHA256, lines.concat().as_bytes()).as_ref()[..16])
 }
 
 fn counted(many: usize, one: &str, more: &str) -> String {

@@ -36,10 +36,11 @@ pub(super) struct WhyView {
     pub(super) gates: Vec<GateLine>,
 }
 
-/// Asks the leader. None for a task that is over, or runs.
+/// Asks the leader. None for a task that runs, or is over; but one whose last attempt is still being stopped says so.
 pub(super) async fn read(frame: &Frame, place: &Place) -> Result<Option<WhyView>, Oops> {
     let state = place.state();
-    if place.run.ended_at.is_some() || state.is_final() || state == TaskState::Running {
+    let over = place.run.ended_at.is_some() || state.is_final();
+    if state == TaskState::Running && !over {
         return Ok(None);
     }
     let door = frame.web.door();
@@ -53,6 +54,7 @@ pub(super) async fn read(frame: &Frame, place: &Place) -> Result<Option<WhyView>
     let (gates, ahead) = match asked {
         Ok((Some(gates), ahead)) => (gates, ahead),
         Ok((None, _)) => return Ok(None),
+        Err(_) if over => return Ok(None),
         // The rest of the page is of use all the same.
         Err(error) => {
             return Ok(Some(WhyView {
@@ -62,6 +64,9 @@ pub(super) async fn read(frame: &Frame, place: &Place) -> Result<Option<WhyView>
         }
     };
     let first = gates.iter().find(|held| !held.open);
+    if over && first.is_none() {
+        return Ok(None);
+    }
     let mut says = match first {
         Some(held) => sentence(&held.says),
         None => "Every gate is open: it is about to start.".to_owned(),
