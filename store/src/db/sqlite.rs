@@ -10,6 +10,7 @@ use sqlx::sqlite::{
 };
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _, SqlSafeStr as _};
 use tokio::sync::{Mutex, MutexGuard};
+use tokio::time::{Instant, sleep};
 
 use super::{Changed, Part, Snapshot, Step, failed, step};
 use crate::bind::Args;
@@ -27,6 +28,9 @@ const CHECKPOINT_PAGES: usize = 4_096;
 
 /// Other processes (the command line beside the engine) may write, too, for so long.
 const BUSY_WAIT: Duration = Duration::from_secs(10);
+
+/// When a file that another process is just making is opened once more.
+const BUSY_AGAIN: Duration = Duration::from_millis(10);
 
 /// See the module.
 #[derive(Debug)]
@@ -67,7 +71,8 @@ impl Sqlite {
             source,
         };
         // The writer comes first: it makes the file.
-        let writer = writing.connect().await.map_err(open)?;
+        let writer = connect(&writing, options.connect_within).await;
+        let writer = writer.map_err(open)?;
         let reads = SqlitePoolOptions::new()
             .max_connections(options.readers_max)
             .acquire_timeout(options.connect_within)
@@ -292,6 +297,27 @@ async fn collect<T: Read>(
         out.push(read(&row)?);
     }
     Ok(out)
+}
+
+/// Connects. A new file is made one that keeps a log beside it by whoever opens it first, and SQLite does not wait for that as
+/// it does for other locks: who comes at the same moment tries again.
+async fn connect(
+    options: &SqliteConnectOptions,
+    within: Duration,
+) -> Result<SqliteConnection, sqlx::Error> {
+    let late = Instant::now() + within;
+    loop {
+        match options.connect().await {
+            Err(error) if is_busy(&error) && Instant::now() < late => sleep(BUSY_AGAIN).await,
+            done => return done,
+        }
+    }
+}
+
+fn is_busy(error: &sqlx::Error) -> bool {
+    const BUSY: i32 = 5;
+    let error = error.as_database_error();
+    error.and_then(|error| sqlite_code(error.code().as_deref())) == Some(BUSY)
 }
 
 /// Whether the disk failed: then it is open what it kept.

@@ -6,7 +6,12 @@ use std::time::Duration;
 
 use tidemill_store::{Options, Schema, SchemaError, Store, StoreError};
 
+use tokio::task::JoinSet;
+
 use crate::place::{Place, by_hand, open};
+
+/// How many processes come to a new database at the same moment.
+const OPENED_AT_ONCE: usize = 8;
 
 fn with(schema: Schema) -> Options {
     Options {
@@ -30,16 +35,23 @@ pub(crate) async fn every_statement_is_understood(place: &Place) {
 
 pub(crate) async fn an_empty_database_becomes_ours_once(place: &Place) {
     let url = place.empty_url().await;
-    let (one, two) = tokio::join!(open(&url), open(&url));
-    let steps = one.migrations().await.expect("it reads");
+    // At the same moment, from threads of their own.
+    let mut opening = JoinSet::new();
+    for _ in 0..OPENED_AT_ONCE {
+        let url = url.clone();
+        opening.spawn(async move { open(&url).await });
+    }
+    let opened = opening.join_all().await;
+    let last = open(&url).await;
+    let steps = last.migrations().await.expect("it reads");
     assert!(
         steps.iter().all(|step| step.applied_at.is_some()),
         "{steps:?}"
     );
-    assert_eq!(steps, two.migrations().await.expect("it reads"));
-    let third = open(&url).await;
-    assert_eq!(steps, third.migrations().await.expect("it reads"));
-    assert_eq!(third.recover().await.expect("it reads"), Default::default());
+    for store in opened {
+        assert_eq!(steps, store.migrations().await.expect("it reads"));
+    }
+    assert_eq!(last.recover().await.expect("it reads"), Default::default());
 }
 
 pub(crate) async fn steps_that_are_missing_are_named_and_not_taken_by_those_who_may_not(
