@@ -12,7 +12,7 @@ pub mod secret;
 pub mod session;
 pub mod throttle;
 
-pub use may::{Action, DagFacts, Denied, Grant, Limit, Who, may};
+pub use may::{Action, DagFacts, Denied, Grant, Limit, Who, may, may_somewhere};
 pub use name::{DisplayError, UserNameError, display_name, user_name};
 pub use password::{PasswordError, Verdict};
 pub use pattern::{Pattern, PatternError};

@@ -171,6 +171,34 @@ pub enum Denied {
     },
 }
 
+/// Whether there can be a DAG to which somebody may do something: whoever may is shown lists, narrowed row by row.
+///
+/// # Errors
+/// Says why not.
+pub fn may_somewhere(who: &Who, action: Action) -> Result<(), Denied> {
+    let needs = action.needs();
+    if who.must_change && action != Action::Own {
+        return Err(Denied::MustChange);
+    }
+    if let Some(has) = who.limit.as_ref().map(|limit| limit.role)
+        && has < needs
+    {
+        return Err(Denied::TokenRole { action, needs, has });
+    }
+    let given = who.grants.iter().map(|grant| grant.role).max();
+    let has = given.map_or(who.role, |given| given.max(who.role));
+    if has < needs {
+        let dag = None;
+        return Err(Denied::Role {
+            action,
+            dag,
+            needs,
+            has,
+        });
+    }
+    Ok(())
+}
+
 /// Whether somebody may do something, to this DAG or to none. Without a DAG only their role counts: who was given more for some
 /// DAGs has it for those alone.
 ///

@@ -28,6 +28,7 @@ const MAY_USE: [(&str, &[&str]); 15] = [
     (
         "tidemill-web",
         &[
+            "tidemill-access",
             "tidemill-core",
             "tidemill-draw",
             "tidemill-logs",

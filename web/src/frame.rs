@@ -7,16 +7,19 @@ use axum::http::request::Parts;
 use tidemill_core::id::DagId;
 use tidemill_core::time::Timestamp;
 
-use crate::access::{Principal, Role};
+use crate::access::Principal;
 use crate::oops::Oops;
 use crate::seat::Seat;
 use crate::web::Web;
+use tidemill_access::Action;
 
 /// A place in the navigation. One that has no page yet is not listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Section {
     pub(crate) word: &'static str,
     pub(crate) href: &'static str,
+    /// What somebody must be allowed to do somewhere to be shown it.
+    needs: Action,
 }
 
 /// The navigation. Loads, checks, assets and alerts come with their pages.
@@ -24,18 +27,22 @@ const SECTIONS: [Section; 4] = [
     Section {
         word: "Home",
         href: "/",
+        needs: Action::See,
     },
     Section {
         word: "DAGs",
         href: "/dags",
+        needs: Action::See,
     },
     Section {
         word: "Runs",
         href: "/runs",
+        needs: Action::See,
     },
     Section {
         word: "Workers",
         href: "/workers",
+        needs: Action::See,
     },
 ];
 
@@ -85,7 +92,14 @@ impl Frame {
     /// Whether they may change this DAG: buttons are shown by this; the route decides by its policy all the same.
     #[must_use]
     pub(crate) fn operates(&self, dag: &DagId) -> bool {
-        self.who().is_some_and(|who| who.may(Role::Operator, dag))
+        self.who().is_some_and(|who| who.operates(dag))
+    }
+
+    /// Whether they may do something that is not done to one DAG, or do it to any DAG at all. For buttons and sections: the
+    /// route decides by its policy all the same.
+    #[must_use]
+    pub(crate) fn may(&self, action: Action) -> bool {
+        self.who().is_some_and(|who| who.may(action).is_ok())
     }
 
     pub(crate) fn csrf(&self) -> &str {
@@ -103,8 +117,8 @@ impl Frame {
         self.seat.said.as_deref()
     }
 
-    pub(crate) fn sections(&self) -> &'static [Section] {
-        &SECTIONS
+    pub(crate) fn sections(&self) -> impl Iterator<Item = &'static Section> {
+        SECTIONS.iter().filter(|section| self.may(section.needs))
     }
 
     /// Whether a section is where we are.

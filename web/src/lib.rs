@@ -26,4 +26,5 @@ pub use access::{Access, Local, Policy, Principal, Role};
 pub use door::{Asked, Door, DoorError, LocalDoor, Tail};
 pub use pages::site;
 pub use routes::{Route, Site};
+pub use tidemill_access::Action;
 pub use web::{Config, Web};

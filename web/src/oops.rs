@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use tidemill_store::StoreError;
 use tracing::error;
 
-use crate::access::{AccessError, Denied};
+use crate::access::{AccessError, Refused};
 use crate::door::DoorError;
 
 /// Why a request was not answered as wished.
@@ -100,15 +100,12 @@ impl From<DoorError> for Oops {
     }
 }
 
-impl From<Denied> for Oops {
-    fn from(denied: Denied) -> Self {
-        match denied {
-            Denied::SignIn => Self::SignIn,
-            Denied::Hidden => Self::not_found("there is no such DAG, or you may not see it"),
-            Denied::Needs(role) => Self::Says(
-                StatusCode::FORBIDDEN,
-                format!("this needs the role {role}; an admin can give it to you"),
-            ),
+impl From<Refused> for Oops {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::SignIn => Self::SignIn,
+            Refused::Hidden => Self::not_found("there is no such DAG, or you may not see it"),
+            Refused::Denied(denied) => Self::Says(StatusCode::FORBIDDEN, denied.to_string()),
         }
     }
 }

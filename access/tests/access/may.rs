@@ -1,6 +1,8 @@
 //! Every role, action and grant.
 
-use tidemill_access::{Action, DagFacts, Denied, Grant, Limit, Pattern, Role, Who, may};
+use tidemill_access::{
+    Action, DagFacts, Denied, Grant, Limit, Pattern, Role, Who, may, may_somewhere,
+};
 
 fn pattern(text: &str) -> Pattern {
     text.parse().expect("a pattern")
@@ -239,4 +241,31 @@ fn what_is_no_pattern_says_what_one_is() {
     for good in ["*", "crm_*", "tag:Marke ting"] {
         assert_eq!(pattern(good).to_string(), good);
     }
+}
+
+#[test]
+fn lists_are_open_to_whoever_may_do_it_to_any_dag() {
+    let limited = |role, dags: &[&str]| Who {
+        limit: Some(Limit {
+            role,
+            dags: dags.iter().map(|text| pattern(text)).collect(),
+        }),
+        ..Who::of(Role::Admin)
+    };
+    let given = Who {
+        grants: vec![Grant {
+            pattern: pattern("crm_*"),
+            role: Role::Operator,
+        }],
+        ..Who::of(Role::Viewer)
+    };
+    assert!(may_somewhere(&given, Action::Operate).is_ok());
+    assert!(may_somewhere(&Who::of(Role::Viewer), Action::Operate).is_err());
+    assert!(may_somewhere(&limited(Role::Viewer, &["crm_*"]), Action::See).is_ok());
+    assert!(may_somewhere(&limited(Role::Viewer, &["crm_*"]), Action::Operate).is_err());
+    let new = Who {
+        must_change: true,
+        ..Who::of(Role::Admin)
+    };
+    assert_eq!(may_somewhere(&new, Action::See), Err(Denied::MustChange));
 }

@@ -1,18 +1,19 @@
-//! The one place where it is decided who may do what: for pages, actions and the API alike.
+//! Who may use a route: the rules are those of `tidemill_access`, for pages, actions, the API and the command line alike.
 
+use tidemill_access::{Action, Denied};
 use tidemill_core::id::DagId;
 
-use super::{Policy, Principal, Role};
+use super::{Policy, Principal};
 
-/// Why somebody may not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Denied {
+/// Why somebody may not use a route.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refused {
     /// They are not signed in.
     SignIn,
     /// They may not know that it is there.
     Hidden,
     /// They may look, but not do this.
-    Needs(Role),
+    Denied(Denied),
 }
 
 /// Whether somebody may use a route with this policy, for the DAG that its path names.
@@ -23,17 +24,19 @@ pub fn authorise(
     policy: Policy,
     who: Option<&Principal>,
     dag: Option<&DagId>,
-) -> Result<(), Denied> {
-    let who = || who.ok_or(Denied::SignIn);
+) -> Result<(), Refused> {
+    let who = || who.ok_or(Refused::SignIn);
     match policy {
         Policy::Public => Ok(()),
-        Policy::Signed(role) if who()?.role >= role => Ok(()),
-        Policy::Signed(role) => Err(Denied::Needs(role)),
-        Policy::OnDag(role) => match (who()?, dag) {
-            (who, Some(dag)) if who.may(role, dag) => Ok(()),
-            (who, Some(dag)) if who.sees(dag) => Err(Denied::Needs(role)),
+        Policy::Signed(action) => who()?.may(action).map_err(Refused::Denied),
+        Policy::OnDag(action) => {
+            let (who, dag) = (who()?, dag.ok_or(Refused::Hidden)?);
             // Whoever must not see a DAG gets the same answer as for one that is not there.
-            _ => Err(Denied::Hidden),
-        },
+            match who.may_to(Action::See, dag) {
+                Ok(()) => who.may_to(action, dag).map_err(Refused::Denied),
+                Err(denied @ Denied::MustChange) => Err(Refused::Denied(denied)),
+                Err(_) => Err(Refused::Hidden),
+            }
+        }
     }
 }

@@ -42,7 +42,7 @@ struct Kept {
 
 /// Everybody who has the link that stands on the terminal is the local user, and may do everything.
 pub struct Local {
-    user: Arc<str>,
+    principal: Principal,
     random: Arc<dyn SecureRandom + Send + Sync>,
     /// Shows a new key to whoever sits at the terminal.
     show: Box<dyn Fn(&str) + Send + Sync>,
@@ -68,7 +68,7 @@ impl Local {
         let key = secret(&*random)?;
         show(&key);
         Ok(Self {
-            user: user.into(),
+            principal: Principal::of(user, Role::Admin),
             kept: Mutex::new(Kept {
                 link: hash(&key),
                 sessions: HashMap::new(),
@@ -91,11 +91,7 @@ impl Local {
             return None;
         }
         session.used = now;
-        Some(Principal {
-            name: Arc::clone(&self.user),
-            role: Role::Admin,
-            on: None,
-        })
+        Some(self.principal.clone())
     }
 
     fn open(&self, key: &str, now: Timestamp) -> Result<Option<String>, AccessError> {

@@ -5,66 +5,20 @@ mod cookie;
 mod csrf;
 mod local;
 mod policy;
+mod principal;
 
-use std::sync::Arc;
-
-use tidemill_core::id::DagId;
 use tidemill_core::operator::BoxFuture;
 use tidemill_core::time::Timestamp;
 
-pub use authorise::{Denied, authorise};
+pub use authorise::{Refused, authorise};
 pub use cookie::{Cookie, SameSite};
 pub use local::Local;
-pub use policy::{Policy, Role};
+pub use policy::Policy;
+pub use principal::{Principal, Tags};
+pub use tidemill_core::role::Role;
 
 pub(crate) use cookie::find as find_cookie;
 pub(crate) use csrf::{guard, token as csrf_token};
-
-/// What somebody may do with a DAG; none if they may not even know of it.
-pub type RoleOn = Arc<dyn Fn(&DagId) -> Option<Role> + Send + Sync>;
-
-/// Somebody who is signed in, or a program with a token.
-#[derive(Clone)]
-pub struct Principal {
-    /// Their name, for the audit log.
-    pub name: Arc<str>,
-    /// What they may do with the installation as a whole.
-    pub role: Role,
-    /// What they may do with each DAG; their role on all of them if none.
-    pub on: Option<RoleOn>,
-}
-
-impl std::fmt::Debug for Principal {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Principal")
-            .field("name", &self.name)
-            .field("role", &self.role)
-            .finish_non_exhaustive()
-    }
-}
-
-impl Principal {
-    /// What they may do with this DAG.
-    #[must_use]
-    pub fn role_on(&self, dag: &DagId) -> Option<Role> {
-        match &self.on {
-            Some(on) => on(dag),
-            None => Some(self.role),
-        }
-    }
-
-    /// Whether they may know of this DAG. Every list is asked this of every row.
-    #[must_use]
-    pub fn sees(&self, dag: &DagId) -> bool {
-        self.role_on(dag).is_some()
-    }
-
-    /// Whether they may do what this role may do with a DAG.
-    #[must_use]
-    pub fn may(&self, role: Role, dag: &DagId) -> bool {
-        self.role_on(dag).is_some_and(|has| has >= role)
-    }
-}
 
 /// Who people and programs are could not be found out.
 #[derive(Debug, thiserror::Error)]

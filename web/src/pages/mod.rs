@@ -42,72 +42,62 @@ use page;
 /// The whole site: every page, action and API route there is, each with its policy.
 #[must_use]
 pub fn site(web: Web) -> Site {
-    Routes::new(web)
+    let areas = [overview, of_dag, of_run, of_task];
+    let routes = Routes::new(web);
+    areas
+        .into_iter()
+        .fold(routes, |routes, of| of(routes))
+        .finish()
+}
+
+/// What is there before anybody signed in, and what is not of one DAG.
+fn overview(routes: Routes) -> Routes {
+    routes
         .get("/healthz", Policy::PUBLIC, health::alive)
         .get("/readyz", Policy::PUBLIC, health::ready)
         .get("/static/{name}", Policy::PUBLIC, assets::answer)
         .get("/enter", Policy::PUBLIC, enter::enter)
-        .post("/leave", Policy::VIEW, enter::leave)
+        .post("/leave", Policy::OWN, enter::leave)
         .get("/", Policy::VIEW, home::show)
         .get("/dags", Policy::VIEW, dags::show)
-        .get("/dags/{dag}", Policy::VIEW_DAG, dag::grid)
-        .get("/dags/{dag}/graph", Policy::VIEW_DAG, dag::graph)
-        .post("/dags/{dag}/pause", Policy::OPERATE_DAG, deed::pause)
-        .get(
-            "/dags/{dag}/runs/{run}/tasks/{task}",
-            Policy::VIEW_DAG,
-            task::show,
-        )
-        .get(
-            "/dags/{dag}/runs/{run}/tasks/{task}/log",
-            Policy::VIEW_DAG,
-            task::lines,
-        )
-        .get(
-            "/dags/{dag}/runs/{run}/tasks/{task}/log/find",
-            Policy::VIEW_DAG,
-            task::find,
-        )
-        .get(
-            "/dags/{dag}/runs/{run}/tasks/{task}/log/raw",
-            Policy::VIEW_DAG,
-            task::raw,
-        )
-        .get(
-            "/dags/{dag}/runs/{run}/tasks/{task}/clear",
-            Policy::OPERATE_DAG,
-            task::preview_clear,
-        )
-        .post(
-            "/dags/{dag}/runs/{run}/tasks/{task}/clear",
-            Policy::OPERATE_DAG,
-            task::clear,
-        )
-        .get(
-            "/dags/{dag}/runs/{run}/tasks/{task}/mark",
-            Policy::OPERATE_DAG,
-            task::preview_mark,
-        )
-        .post(
-            "/dags/{dag}/runs/{run}/tasks/{task}/mark",
-            Policy::OPERATE_DAG,
-            task::mark,
-        )
-        .post("/dags/{dag}/trigger", Policy::OPERATE_DAG, trigger::send)
-        .get("/dags/{dag}/trigger", Policy::OPERATE_DAG, trigger::show)
-        .get("/dags/{dag}/runs/{run}", Policy::VIEW_DAG, run::show)
-        .get(
-            "/dags/{dag}/runs/{run}/do/{deed}",
-            Policy::OPERATE_DAG,
-            run::preview,
-        )
-        .post(
-            "/dags/{dag}/runs/{run}/do/{deed}",
-            Policy::OPERATE_DAG,
-            run::carry_out,
-        )
         .get("/runs", Policy::VIEW, runs::show)
         .get("/search", Policy::VIEW, search::show)
         .get("/workers", Policy::VIEW, workers::show)
-        .finish()
+}
+
+fn of_dag(routes: Routes) -> Routes {
+    let (see, operate) = (Policy::VIEW_DAG, Policy::OPERATE_DAG);
+    routes
+        .get("/dags/{dag}", see, dag::grid)
+        .get("/dags/{dag}/graph", see, dag::graph)
+        .post("/dags/{dag}/pause", operate, deed::pause)
+        .get("/dags/{dag}/trigger", operate, trigger::show)
+        .post("/dags/{dag}/trigger", operate, trigger::send)
+}
+
+fn of_run(routes: Routes) -> Routes {
+    const DEED: &str = "/dags/{dag}/runs/{run}/do/{deed}";
+    routes
+        .get("/dags/{dag}/runs/{run}", Policy::VIEW_DAG, run::show)
+        .get(DEED, Policy::OPERATE_DAG, run::preview)
+        .post(DEED, Policy::OPERATE_DAG, run::carry_out)
+}
+
+fn of_task(routes: Routes) -> Routes {
+    const TASK: &str = "/dags/{dag}/runs/{run}/tasks/{task}";
+    const LOG: &str = "/dags/{dag}/runs/{run}/tasks/{task}/log";
+    const FIND: &str = "/dags/{dag}/runs/{run}/tasks/{task}/log/find";
+    const RAW: &str = "/dags/{dag}/runs/{run}/tasks/{task}/log/raw";
+    const CLEAR: &str = "/dags/{dag}/runs/{run}/tasks/{task}/clear";
+    const MARK: &str = "/dags/{dag}/runs/{run}/tasks/{task}/mark";
+    let (see, operate) = (Policy::VIEW_DAG, Policy::OPERATE_DAG);
+    routes
+        .get(TASK, see, task::show)
+        .get(LOG, see, task::lines)
+        .get(FIND, see, task::find)
+        .get(RAW, see, task::raw)
+        .get(CLEAR, operate, task::preview_clear)
+        .post(CLEAR, operate, task::clear)
+        .get(MARK, operate, task::preview_mark)
+        .post(MARK, operate, task::mark)
 }

@@ -10,6 +10,7 @@ use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tempfile::TempDir;
+use tidemill_access::{Grant, Limit, Who};
 use tidemill_core::author::Dag;
 use tidemill_core::id::{DagId, TaskId};
 use tidemill_core::operator::{BoxFuture, ErrorKind, Level};
@@ -22,7 +23,7 @@ use tidemill_store::record::{
     AttemptEnd, AttemptRow, Changes, DagRow, RunRow, TaskNameRow, TaskRow, VersionRow,
 };
 use tidemill_store::{CommitOutcome, Leader, Options, Store};
-use tidemill_web::access::{AccessError, RoleOn};
+use tidemill_web::access::AccessError;
 use tidemill_web::{
     Access, Asked, Config, Door, DoorError, Principal, Role, Route, Tail, Web, site,
 };
@@ -155,17 +156,31 @@ impl Door for TestDoor {
 #[derive(Debug)]
 struct TestAccess;
 
-/// `viewer`, `operator` and `admin` on everything; `limited` looks at nothing but `open_dag`.
+/// `viewer`, `operator` and `admin` on everything; `limited` looks at nothing but `open_dag`; `given` looks at everything and
+/// operates `open_dag`; `new` has to change their password first.
 fn principal(name: &str) -> Option<Principal> {
-    let only: RoleOn = Arc::new(|dag| (dag.as_str() == "open_dag").then_some(Role::Viewer));
-    let (role, on) = match name {
-        "limited" => (Role::Viewer, Some(only)),
-        name => (name.parse().ok()?, None),
+    let open = || "open_dag".parse().expect("a pattern");
+    let mut who = match name {
+        "limited" | "given" | "new" => Who::of(Role::Viewer),
+        name => Who::of(name.parse().ok()?),
     };
+    match name {
+        "limited" => {
+            who.limit = Some(Limit {
+                role: Role::Viewer,
+                dags: vec![open()],
+            });
+        }
+        "given" => who.grants.push(Grant {
+            pattern: open(),
+            role: Role::Operator,
+        }),
+        "new" => who.must_change = true,
+        _ => {}
+    }
     Some(Principal {
-        name: name.into(),
-        role,
-        on,
+        who: Arc::new(who),
+        ..Principal::of(name, Role::Viewer)
     })
 }
 

@@ -103,7 +103,7 @@ async fn holder_line(frame: &Frame, place: &Place, holder: &Holder) -> Result<Ho
     let store = frame.web.store();
     let same = store.run_named(&place.dag, &holder.run_name).await?;
     let is_ours = same.is_some_and(|run| run.id == holder.run);
-    let sees_all = frame.who().is_some_and(|who| who.on.is_none());
+    let sees_all = frame.who().is_some_and(crate::access::Principal::sees_all);
     let since = holder.since.map(|since| took(frame.now.since(since)));
     let name = match &holder.task {
         Some((task, NOT_MAPPED)) => format!("{} · {task}", holder.run_name),
