@@ -116,7 +116,7 @@ impl SecretSource for GoogleSecrets {
 }
 
 /// An error of the client, without the address: that is said already, or has secrets in it.
-fn told(error: &reqwest::Error) -> String {
+pub(crate) fn told(error: &reqwest::Error) -> String {
     let mut source = std::error::Error::source(error);
     let mut text = if error.is_timeout() {
         "it does not answer in time".to_owned()

@@ -6,18 +6,20 @@ use std::sync::Arc;
 
 use askama::Template as _;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse as _, Response};
 use futures_util::FutureExt as _;
 use serde_json::json;
 
 use crate::frame::Frame;
-use crate::oops::{Detail, Finished, Oops};
+use crate::oops::{Detail, Finished, Oops, Way};
 use crate::pages::ErrorPage;
+use crate::said::see;
 use crate::seat::Seat;
 use crate::web::Web;
 use crate::{headers, said};
+use url::form_urlencoded::byte_serialize;
 
 /// Longer details of what the framework refused are cut.
 const DETAIL_BYTES_MAX: usize = 1_000;
@@ -28,6 +30,7 @@ pub(crate) async fn dress(State(web): State<Web>, mut request: Request, next: Ne
     let seat = Seat::new(web.random(), (request.method(), request.uri()), said);
     request.extensions_mut().insert(Arc::clone(&seat));
     let for_programs = for_programs(&request);
+    let browses = browses(&request);
     let answered = AssertUnwindSafe(next.run(request)).catch_unwind().await;
     let mut response = answered.unwrap_or_else(|panic| {
         let says = panic
@@ -39,7 +42,7 @@ pub(crate) async fn dress(State(web): State<Web>, mut request: Request, next: Ne
     let status = response.status();
     let finished = response.extensions().get::<Finished>().is_some() && !for_programs;
     if (status.is_client_error() || status.is_server_error()) && !finished {
-        response = went_wrong(&web, &seat, for_programs, response).await;
+        response = went_wrong(&web, &seat, (for_programs, browses), response).await;
     } else if had_said && is_page(response.headers()) {
         response
             .headers_mut()
@@ -62,10 +65,20 @@ fn for_programs(request: &Request) -> bool {
         || (accepts.contains("json") && !accepts.contains("text/html"))
 }
 
+/// Whether a person looks at a page: programs are told their status, and not led anywhere.
+fn browses(request: &Request) -> bool {
+    let headers = request.headers();
+    let accepts = headers.get(header::ACCEPT);
+    let accepts = accepts.and_then(|value| value.to_str().ok()).unwrap_or("");
+    request.method() == Method::GET
+        && accepts.contains("text/html")
+        && !headers.contains_key(header::AUTHORIZATION)
+}
+
 async fn went_wrong(
     web: &Web,
     seat: &Arc<Seat>,
-    for_programs: bool,
+    (for_programs, browses): (bool, bool),
     response: Response,
 ) -> Response {
     let status = response.status();
@@ -82,6 +95,8 @@ async fn went_wrong(
     };
     let mut answer = if for_programs {
         problem(status, &detail)
+    } else if let Some(page) = leads(web, seat, parts.extensions.get::<Way>().filter(|_| browses)) {
+        page
     } else {
         let page = ErrorPage::new(Frame::new(web.clone(), Arc::clone(seat)), status, detail);
         match page.render() {
@@ -101,6 +116,18 @@ async fn went_wrong(
             .insert(header::WWW_AUTHENTICATE, challenge);
     }
     answer
+}
+
+/// Who looked at a page and has to do something first is led there, and back to it later.
+fn leads(web: &Web, seat: &Seat, way: Option<&Way>) -> Option<Response> {
+    let page = match way? {
+        Way::SignIn if web.access().ways().page() => "/sign-in",
+        Way::Password => "/account",
+        Way::SignIn => return None,
+    };
+    let here = seat.uri.path_and_query().map_or("/", |here| here.as_str());
+    let here: String = byte_serialize(here.as_bytes()).collect();
+    Some(see(&format!("{page}?to={here}")))
 }
 
 fn problem(status: StatusCode, detail: &str) -> Response {

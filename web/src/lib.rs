@@ -6,6 +6,7 @@
 
 pub mod access;
 mod assets;
+mod browser;
 mod door;
 mod dress;
 mod frame;
@@ -22,7 +23,7 @@ mod shown;
 mod specs;
 mod web;
 
-pub use access::{Access, Local, Policy, Principal, Role};
+pub use access::{Access, Accounts, Local, Policy, Principal, Role};
 pub use door::{Asked, Door, DoorError, LocalDoor, Tail};
 pub use pages::site;
 pub use routes::{Route, Site};

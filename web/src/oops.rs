@@ -7,6 +7,7 @@ use tracing::error;
 
 use crate::access::{AccessError, Refused};
 use crate::door::DoorError;
+use tidemill_access::Denied;
 
 /// Why a request was not answered as wished.
 #[derive(Debug)]
@@ -15,6 +16,8 @@ pub(crate) enum Oops {
     Says(StatusCode, String),
     /// They have to sign in first.
     SignIn,
+    /// They have to change their password first.
+    MustChange,
     /// Something of ours, which only the log is told.
     Broken(String),
     /// The database is out of reach for now.
@@ -24,6 +27,15 @@ pub(crate) enum Oops {
 /// What the outermost layer finds in a response that went wrong.
 #[derive(Debug, Clone)]
 pub(crate) struct Detail(pub(crate) String);
+
+/// Where people are led instead of being told what went wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// To where they sign in.
+    SignIn,
+    /// To where they change their password.
+    Password,
+}
 
 /// That a page already says what went wrong, beside what it is about: people see it as it is.
 #[derive(Debug, Clone, Copy)]
@@ -77,7 +89,10 @@ impl From<StoreError> for Oops {
 
 impl From<AccessError> for Oops {
     fn from(error: AccessError) -> Self {
-        Self::Broken(format!("failed to {error}"))
+        match error {
+            AccessError::Store(error) => error.into(),
+            error => Self::Broken(format!("failed to find out who asks: {error}")),
+        }
     }
 }
 
@@ -105,6 +120,7 @@ impl From<Refused> for Oops {
         match refused {
             Refused::SignIn => Self::SignIn,
             Refused::Hidden => Self::not_found("there is no such DAG, or you may not see it"),
+            Refused::Denied(Denied::MustChange) => Self::MustChange,
             Refused::Denied(denied) => Self::Says(StatusCode::FORBIDDEN, denied.to_string()),
         }
     }
@@ -112,12 +128,18 @@ impl From<Refused> for Oops {
 
 impl IntoResponse for Oops {
     fn into_response(self) -> Response {
+        let way = match self {
+            Self::SignIn => Some(Way::SignIn),
+            Self::MustChange => Some(Way::Password),
+            _ => None,
+        };
         let (status, says) = match self {
             Self::Says(status, says) => (status, says),
             Self::SignIn => (
                 StatusCode::UNAUTHORIZED,
                 "you are not signed in, or your session has ended".to_owned(),
             ),
+            Self::MustChange => (StatusCode::FORBIDDEN, Denied::MustChange.to_string()),
             Self::Away => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "the database does not answer at the moment; try again in a few seconds".to_owned(),
@@ -132,6 +154,9 @@ impl IntoResponse for Oops {
             }
         };
         let mut response = status.into_response();
+        if let Some(way) = way {
+            response.extensions_mut().insert(way);
+        }
         response.extensions_mut().insert(Detail(says));
         response
     }

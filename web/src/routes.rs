@@ -189,7 +189,12 @@ async fn find(
     let Some(secret) = secret else {
         return Ok((None, false));
     };
-    let who = web.access().session(secret, web.now()).await?;
+    let mut who = web.access().session(secret, web.now()).await?;
+    if let Some(found) = &who
+        && !web.access().vouched(found, headers, web.now()).await?
+    {
+        who = None;
+    }
     let by_cookie = who.is_some();
     Ok((who, by_cookie))
 }

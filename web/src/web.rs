@@ -6,7 +6,7 @@ use ring::rand::SystemRandom;
 use tidemill_core::time::Timestamp;
 use tidemill_store::Store;
 
-use crate::access::{Access, Cookie};
+use crate::access::{Access, Cookie, Hasher};
 use crate::assets::Assets;
 use crate::door::Door;
 use crate::specs::Specs;
@@ -18,6 +18,8 @@ pub struct Config {
     pub deployment: Arc<str>,
     /// Whether browsers come by https: cookies are `Secure` then, and bound to the host by their name.
     pub https: bool,
+    /// How many proxies of ours are in front: each says from where it was asked.
+    pub proxies: usize,
     /// The wall's clock.
     pub wall: fn() -> Timestamp,
 }
@@ -35,6 +37,7 @@ struct Shared {
     assets: Assets,
     specs: Specs,
     random: SystemRandom,
+    hasher: Hasher,
 }
 
 impl std::fmt::Debug for Web {
@@ -57,6 +60,7 @@ impl Web {
             assets: Assets::embedded(),
             specs: Specs::default(),
             random: SystemRandom::new(),
+            hasher: Hasher::default(),
         }))
     }
 
@@ -102,5 +106,9 @@ impl Web {
 
     pub(crate) fn random(&self) -> &SystemRandom {
         &self.0.random
+    }
+
+    pub(crate) fn hasher(&self) -> &Hasher {
+        &self.0.hasher
     }
 }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tidemill_core::id::check_name;
+use tidemill_core::role::Role;
 use tidemill_core::span;
 
 /// A type that a setting can have.
@@ -219,6 +220,46 @@ impl Readable for Name {
 
     fn shown(&self) -> String {
         self.as_str().to_owned()
+    }
+}
+
+/// A line of text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Line(String);
+
+impl Line {
+    /// Its text.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Readable for Line {
+    const KIND: &'static str = "text";
+
+    fn read(items: &[String], _: &Path) -> Result<Self, String> {
+        let text = one(items)?.trim();
+        if text.is_empty() || text.len() > 500 || text.chars().any(char::is_control) {
+            return Err("write one line of text, of at most 500 bytes".to_owned());
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    fn shown(&self) -> String {
+        self.0.clone()
+    }
+}
+
+impl Readable for Role {
+    const KIND: &'static str = "one of `viewer` `operator` `admin`";
+
+    fn read(items: &[String], _: &Path) -> Result<Self, String> {
+        let wrong = |_| "write `viewer`, `operator` or `admin`".to_owned();
+        one(items)?.parse().map_err(wrong)
+    }
+
+    fn shown(&self) -> String {
+        self.word().to_owned()
     }
 }
 
@@ -511,6 +552,15 @@ words! {
         None = "none",
         /// A process of its own.
         Process = "process",
+    }
+}
+words! {
+    /// How people sign in.
+    SignIn {
+        /// By a link on the terminal.
+        Link = "link",
+        /// As users.
+        Users = "users",
     }
 }
 words! {

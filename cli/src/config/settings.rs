@@ -6,10 +6,12 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use tidemill_core::role::Role;
+
 use crate::config::ConfigError;
 use crate::config::kinds::{
-    Bytes, Database, Isolation, KeyList, LogFormat, LogLevel, Name, Place, Rates, Readable, Secret,
-    Server,
+    Bytes, Database, Isolation, KeyList, Line, LogFormat, LogLevel, Name, Place, Rates, Readable,
+    Secret, Server, SignIn,
 };
 use crate::config::load::Values;
 
@@ -154,6 +156,24 @@ settings! {
         web_listen: SocketAddr = "127.0.0.1:8791";
         /// The address that browsers use, if it is another one: `https://tidemill.example.com` of a proxy that ends TLS.
         web_url: Option<Server>;
+        /// How people sign in: by a `link` on the terminal, which is for one person on their own machine, or as `users`, with a password or an account elsewhere. Without it, `link` in a standalone process that listens on this machine only, else `users`.
+        web_sign_in: Option<SignIn>;
+        /// How many proxies of yours are in front of the web UI: so many entries of `X-Forwarded-For`, from the right, are believed.
+        web_proxies: Option<NonZeroU32>;
+        /// The OIDC provider where people have accounts: `https://accounts.google.com`. It is told that they come back to `/sign-in/back`.
+        oidc_issuer: Option<Server>;
+        /// Who this Tidemill is there.
+        oidc_client_id: Option<Line>;
+        /// How it shows that it is.
+        oidc_client_secret: Option<Secret>;
+        /// What the button says.
+        oidc_name: Line = "single sign-on";
+        /// Google's Identity-Aware Proxy is in front, for this audience: `/projects/NUMBER/global/backendServices/ID`. Nobody signs in otherwise then.
+        iap_audience: Option<Line>;
+        /// What whoever comes from there may do who has no account yet. Without it only those come in for whom `users add` made one.
+        newcomer_role: Option<Role>;
+        /// Only if their address is of one of these domains.
+        newcomer_domains: Option<Vec<Name>>;
     }
     Worker {
         /// The name of this worker, unique among those that are up. Without one it is made of the machine's name.

@@ -4,6 +4,7 @@ pub(crate) mod attempt;
 mod local;
 mod parts;
 mod remote_door;
+mod sign_in;
 mod signals;
 mod talk;
 pub(crate) mod token;
@@ -129,6 +130,7 @@ pub(crate) fn standalone(args: &StandaloneArgs, dags: &Dags, environment: &Envir
             store: process.store.clone(),
             door: Arc::new(LocalDoor::new(process.gate.clone())),
             stops: process.stop.subscribe(),
+            standalone: true,
         };
         own.block_on(web::start(&loaded, environment, behind))?;
         info!("ready: http://{}", process.address);
@@ -179,6 +181,7 @@ pub(crate) fn web(args: &WebArgs, environment: &Environment) -> Output {
                 store: store.clone(),
                 door: Arc::new(RemoteDoor::new(leader)),
                 stops: stop.0.clone(),
+                standalone: false,
             };
             let serving = web::start(&loaded, environment, behind).await?;
             stop.wait_for_stop().await;

@@ -3,18 +3,18 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
-use ring::rand::SystemRandom;
 use tidemill_scheduler::gateway::{Limits, serve};
 use tidemill_store::Store;
-use tidemill_web::{Config, Door, Local, Web, site};
+use tidemill_web::{Config, Door, Web, site};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tracing::{info, warn};
+use tracing::warn;
 
 use super::parts;
+use super::sign_in::{self, Place};
 use crate::config::{Environment, Loaded, Origin};
-use crate::output::{INVALID, Output, USAGE};
+use crate::output::{Output, USAGE};
 
 /// What the pages are about.
 pub(super) struct Behind {
@@ -24,13 +24,20 @@ pub(super) struct Behind {
     pub(super) door: Arc<dyn Door>,
     /// Whether the process is to stop.
     pub(super) stops: watch::Receiver<bool>,
+    /// Whether everything is in this process.
+    pub(super) standalone: bool,
 }
 
-/// Answers browsers from now on, until the process stops, and says by which link the local user comes in.
+/// Answers browsers from now on, until the process stops, and says how somebody comes in.
 pub(super) async fn start(
     loaded: &Loaded,
     environment: &Environment,
-    Behind { store, door, stops }: Behind,
+    Behind {
+        store,
+        door,
+        stops,
+        standalone,
+    }: Behind,
 ) -> Result<JoinHandle<()>, Output> {
     let settings = &loaded.settings;
     let listener = listen(loaded).await?;
@@ -40,18 +47,20 @@ pub(super) async fn start(
         .as_ref()
         .map_or_else(|| reached_at(address), |url| url.as_str().to_owned());
     let https = url.starts_with("https://");
-    let user = ["USER", "LOGNAME"]
-        .iter()
-        .find_map(|name| environment.variable(name));
-    let show = move |key: &str| info!("web UI: {url}/enter?key={key} signs you in, once");
-    let access = Local::new(user.unwrap_or("local"), Arc::new(SystemRandom::new()), show);
-    let access = access.map_err(|error| Output::failed(error, INVALID))?;
+    let place = Place {
+        url: &url,
+        address,
+        standalone,
+    };
+    let access = sign_in::access(loaded, environment, &store, place).await?;
+    let proxies = settings.web_proxies.map_or(0, |number| number.get());
     let config = Config {
         deployment: settings.deployment.as_str().into(),
         https,
+        proxies: usize::try_from(proxies).unwrap_or(usize::MAX),
         wall: parts::wall,
     };
-    let router = site(Web::new(config, store, door, Arc::new(access))).router;
+    let router = site(Web::new(config, store, door, access)).router;
     Ok(tokio::spawn(serve(
         listener,
         router,

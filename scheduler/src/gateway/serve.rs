@@ -2,11 +2,13 @@
 //! there are.
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
+use axum::extract::ConnectInfo;
+use axum::{Extension, Router};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -56,10 +58,12 @@ pub async fn serve(
             _ = &mut stopped => return,
             accepted = accept(&listener, &places) => accepted,
         };
-        let Some((stream, place)) = accepted else {
+        let Some((stream, peer, place)) = accepted else {
             return;
         };
-        let (http, router) = (http.clone(), router.clone());
+        // From where they come, for whoever counts how often.
+        let router = router.clone().layer(Extension(ConnectInfo(peer)));
+        let http = http.clone();
         tokio::spawn(async move {
             answer(&http, router, stream).await;
             drop(place);
@@ -70,11 +74,11 @@ pub async fn serve(
 async fn accept(
     listener: &TcpListener,
     places: &Arc<Semaphore>,
-) -> Option<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+) -> Option<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
     let place = Arc::clone(places).acquire_owned().await.ok()?;
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => return Some((stream, place)),
+            Ok((stream, peer)) => return Some((stream, peer, place)),
             Err(error) => {
                 warn!("cannot take a connection: {error}");
                 sleep(REST).await;

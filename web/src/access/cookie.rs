@@ -18,8 +18,8 @@ pub struct Cookie {
     attributes: &'static str,
 }
 
-/// A session's secret has this many characters at the most; a longer one is not looked at.
-const SECRET_CHARS_MAX: usize = 128;
+/// No cookie of ours has more characters than browsers keep; a longer one is not looked at.
+const SECRET_CHARS_MAX: usize = 4_096;
 
 impl Cookie {
     /// Over https the name binds it to this host and path, so that no neighbour can set it.
@@ -33,6 +33,24 @@ impl Cookie {
             (true, SameSite::Lax) => ("__Host-tidemill", "Path=/; HttpOnly; Secure; SameSite=Lax"),
             (false, SameSite::Strict) => ("tidemill", "Path=/; HttpOnly; SameSite=Strict"),
             (false, SameSite::Lax) => ("tidemill", "Path=/; HttpOnly; SameSite=Lax"),
+        };
+        Self { name, attributes }
+    }
+
+    /// The cookie of somebody who is on their way to an account elsewhere, for ten minutes. They come back by a link of another
+    /// site.
+    #[must_use]
+    pub(crate) const fn away(https: bool) -> Self {
+        let (name, attributes) = if https {
+            (
+                "__Host-tidemill-away",
+                "Path=/; HttpOnly; Secure; SameSite=Lax; Max-Age=600",
+            )
+        } else {
+            (
+                "tidemill-away",
+                "Path=/; HttpOnly; SameSite=Lax; Max-Age=600",
+            )
         };
         Self { name, attributes }
     }

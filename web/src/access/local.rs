@@ -1,32 +1,19 @@
 //! One person on their own machine: a link on the terminal signs them in.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use ring::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
-use ring::rand::SecureRandom;
+use tidemill_access::{Lifetimes, Secret};
 use tidemill_core::operator::BoxFuture;
 use tidemill_core::time::Timestamp;
 
 use super::{Access, AccessError, Principal, Role, SameSite};
-use crate::html::hex;
 
-/// A session ends when it was not used for so long …
-const IDLE_MAX: Duration = Duration::from_secs(12 * 3600);
-/// … and in any case after this.
-const AGE_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
 /// More sessions than this are not kept; the one that was used least recently goes.
 const SESSIONS_MAX: usize = 1_000;
 
-type Hash = [u8; SHA256_OUTPUT_LEN];
-
 /// Hashes are kept and compared, so that the time it takes says nothing about the secret.
-fn hash(secret: &str) -> Hash {
-    let mut hash = [0; SHA256_OUTPUT_LEN];
-    hash.copy_from_slice(digest(&SHA256, secret.as_bytes()).as_ref());
-    hash
-}
+type Hash = String;
 
 #[derive(Debug, Clone, Copy)]
 struct Session {
@@ -43,7 +30,7 @@ struct Kept {
 /// Everybody who has the link that stands on the terminal is the local user, and may do everything.
 pub struct Local {
     principal: Principal,
-    random: Arc<dyn SecureRandom + Send + Sync>,
+    lifetimes: Lifetimes,
     /// Shows a new key to whoever sits at the terminal.
     show: Box<dyn Fn(&str) + Send + Sync>,
     kept: Mutex<Kept>,
@@ -62,18 +49,17 @@ impl Local {
     /// The system has no random numbers.
     pub fn new(
         user: &str,
-        random: Arc<dyn SecureRandom + Send + Sync>,
         show: impl Fn(&str) + Send + Sync + 'static,
     ) -> Result<Self, AccessError> {
-        let key = secret(&*random)?;
-        show(&key);
+        let key = Secret::new()?;
+        show(&key.text());
         Ok(Self {
             principal: Principal::of(user, Role::Admin),
             kept: Mutex::new(Kept {
-                link: hash(&key),
+                link: key.hash(),
                 sessions: HashMap::new(),
             }),
-            random,
+            lifetimes: Lifetimes::default(),
             show: Box::new(show),
         })
     }
@@ -83,10 +69,10 @@ impl Local {
     }
 
     fn find(&self, secret: &str, now: Timestamp) -> Option<Principal> {
-        let hash = hash(secret);
+        let hash = Secret::read(secret)?.hash();
         let mut kept = self.kept();
         let session = kept.sessions.get_mut(&hash)?;
-        if now.since(session.used) > IDLE_MAX || now.since(session.since) > AGE_MAX {
+        if now >= self.lifetimes.ends_at(session.since, session.used) {
             kept.sessions.remove(&hash);
             return None;
         }
@@ -95,16 +81,19 @@ impl Local {
     }
 
     fn open(&self, key: &str, now: Timestamp) -> Result<Option<String>, AccessError> {
-        let (next, session) = (secret(&*self.random)?, secret(&*self.random)?);
+        let Some(key) = Secret::read(key) else {
+            return Ok(None);
+        };
+        let (next, session) = (Secret::new()?, Secret::new()?);
         {
             let mut kept = self.kept();
-            if kept.link != hash(key) {
+            if kept.link != key.hash() {
                 return Ok(None);
             }
-            kept.link = hash(&next);
+            kept.link = next.hash();
             if kept.sessions.len() >= SESSIONS_MAX {
                 let oldest = kept.sessions.iter().min_by_key(|(_, session)| session.used);
-                if let Some(oldest) = oldest.map(|(hash, _)| *hash) {
+                if let Some(oldest) = oldest.map(|(hash, _)| hash.clone()) {
                     kept.sessions.remove(&oldest);
                 }
             }
@@ -112,19 +101,11 @@ impl Local {
                 since: now,
                 used: now,
             };
-            kept.sessions.insert(hash(&session), opened);
+            kept.sessions.insert(session.hash(), opened);
         }
-        (self.show)(&next);
-        Ok(Some(session))
+        (self.show)(&next.text());
+        Ok(Some(session.text()))
     }
-}
-
-/// 256 random bits.
-fn secret(random: &dyn SecureRandom) -> Result<String, AccessError> {
-    let mut bytes = [0; 32];
-    let filled = random.fill(&mut bytes);
-    filled.map_err(|_| AccessError("the system has no random numbers".to_owned()))?;
-    Ok(hex(&bytes))
 }
 
 impl Access for Local {
@@ -152,9 +133,11 @@ impl Access for Local {
         Box::pin(async move { self.open(key, now) })
     }
 
-    fn end<'a>(&'a self, secret: &'a str) -> BoxFuture<'a, Result<(), AccessError>> {
+    fn end<'a>(&'a self, secret: &'a str, _: Timestamp) -> BoxFuture<'a, Result<(), AccessError>> {
         Box::pin(async move {
-            self.kept().sessions.remove(&hash(secret));
+            if let Some(secret) = Secret::read(secret) {
+                self.kept().sessions.remove(&secret.hash());
+            }
             Ok(())
         })
     }

@@ -33,7 +33,7 @@ pub(crate) async fn enter(
 
 pub(crate) async fn leave(State(web): State<Web>, headers: HeaderMap) -> Result<Response, Oops> {
     if let Some(secret) = web.cookie().read(&headers) {
-        web.access().end(secret).await?;
+        web.access().end(secret, web.now()).await?;
     }
     let mut response = see("/");
     if let Some(cookie) = web.cookie().clear() {

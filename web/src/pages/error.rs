@@ -38,7 +38,7 @@ impl ErrorPage {
         }
         Self {
             sign_in: status == StatusCode::UNAUTHORIZED,
-            sign_in_at: frame.web.access().sign_in(),
+            sign_in_at: frame.web.access().ways().page().then_some("/sign-in"),
             here: paths::part(frame.here()),
             can_retry: status.is_server_error() && frame.looks(),
             title: title.to_owned(),

@@ -9,6 +9,7 @@ mod field;
 mod grid;
 mod health;
 mod home;
+mod people;
 mod rows;
 mod run;
 mod runs;
@@ -42,7 +43,7 @@ use page;
 /// The whole site: every page, action and API route there is, each with its policy.
 #[must_use]
 pub fn site(web: Web) -> Site {
-    let areas = [overview, of_dag, of_run, of_task];
+    let areas = [overview, people::routes, of_dag, of_run, of_task];
     let routes = Routes::new(web);
     areas
         .into_iter()

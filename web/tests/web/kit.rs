@@ -19,13 +19,14 @@ use tidemill_core::state::{RunState, RunType, TaskState};
 use tidemill_core::time::Timestamp;
 use tidemill_logs::{Found, Numbered, Page, Search, Start, Wanted};
 use tidemill_scheduler::engine::{Changed, Fleet, Held, Why};
+use tidemill_store::access::{By, NewUser};
 use tidemill_store::record::{
     AttemptEnd, AttemptRow, Changes, DagRow, RunRow, TaskNameRow, TaskRow, VersionRow,
 };
 use tidemill_store::{CommitOutcome, Leader, Options, Store};
 use tidemill_web::access::AccessError;
 use tidemill_web::{
-    Access, Asked, Config, Door, DoorError, Principal, Role, Route, Tail, Web, site,
+    Access, Accounts, Asked, Config, Door, DoorError, Principal, Role, Route, Tail, Web, site,
 };
 use tower::ServiceExt as _;
 
@@ -209,7 +210,7 @@ impl Access for TestAccess {
         Box::pin(async { Ok(None) })
     }
 
-    fn end<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<(), AccessError>> {
+    fn end<'a>(&'a self, _: &'a str, _: Timestamp) -> BoxFuture<'a, Result<(), AccessError>> {
         Box::pin(async { Ok(()) })
     }
 }
@@ -232,6 +233,7 @@ impl Answer {
 pub(crate) struct Kit {
     _folder: TempDir,
     _leader: Leader,
+    pub(crate) store: Store,
     pub(crate) router: Router,
     pub(crate) routes: Vec<Route>,
     pub(crate) door: Arc<TestDoor>,
@@ -243,20 +245,30 @@ impl Kit {
     }
 
     pub(crate) async fn with(access: Arc<dyn Access>, https: bool) -> Self {
-        Self::of(access, https, &history()).await
+        Self::of(|_| access, https, &history()).await
+    }
+
+    /// With users in the store.
+    pub(crate) async fn with_users(make: impl FnOnce(Accounts) -> Accounts) -> Self {
+        let access = |store: &Store| Arc::new(make(Accounts::new(store.clone()))) as _;
+        Self::of(access, true, &history()).await
     }
 
     /// One DAG, `wide_dag`, with so many tasks and runs.
     pub(crate) async fn wide(tasks: u32, runs: i64) -> Self {
-        Self::of(Arc::new(TestAccess), false, &wide(tasks, runs)).await
+        Self::of(|_| Arc::new(TestAccess), false, &wide(tasks, runs)).await
     }
 
     /// A store with these in it.
     pub(crate) async fn holding(changes: &Changes) -> Self {
-        Self::of(Arc::new(TestAccess), false, changes).await
+        Self::of(|_| Arc::new(TestAccess), false, changes).await
     }
 
-    async fn of(access: Arc<dyn Access>, https: bool, changes: &Changes) -> Self {
+    async fn of(
+        access: impl FnOnce(&Store) -> Arc<dyn Access>,
+        https: bool,
+        changes: &Changes,
+    ) -> Self {
         let folder = tempfile::tempdir().expect("it works");
         let url = format!("sqlite://{}/tidemill.db", folder.path().display());
         let store = Store::open(&url, Options::default())
@@ -272,10 +284,15 @@ impl Kit {
         let config = Config {
             deployment: "tidemill".into(),
             https,
+            proxies: 0,
             wall: now,
         };
-        let site = site(Web::new(config, store, Arc::clone(&door) as _, access));
+        add_user(&store, "kim", None).await;
+        let access = access(&store);
+        let web = Web::new(config, store.clone(), Arc::clone(&door) as _, access);
+        let site = site(web);
         Self {
+            store,
             _folder: folder,
             _leader: leader,
             router: site.router,
@@ -312,7 +329,8 @@ impl Kit {
 
     /// Sends a form, with everything that a browser sends with it.
     pub(crate) async fn post(&self, who: &str, path: &str, form: &str) -> Answer {
-        let page = self.get(who, "/dags").await.body;
+        let form_page = if who == "new" { "/account" } else { "/dags" };
+        let page = self.get(who, form_page).await.body;
         let token = page
             .split("name=\"csrf\" value=\"")
             .nth(1)
@@ -327,6 +345,25 @@ impl Kit {
         self.send(request.body(Body::from(form)).expect("it works"))
             .await
     }
+}
+
+/// A viewer of this name; with a password they need not change it.
+pub(crate) async fn add_user(store: &Store, name: &str, password: Option<&str>) {
+    let hash =
+        password.map(|password| tidemill_access::password::hash(password).expect("it works"));
+    let new = NewUser {
+        name: name.into(),
+        display: name.into(),
+        password: hash.map(Into::into),
+        sso: None,
+        role: Role::Viewer,
+        must_change: false,
+    };
+    let by = By {
+        who: "the test",
+        at: at(0),
+    };
+    assert!(store.make_user(&new, by).await.expect("it works"));
 }
 
 pub(crate) fn request(method: Method, who: &str, path: &str) -> axum::http::request::Builder {

@@ -4,5 +4,8 @@ mod access;
 mod kit;
 mod pages;
 mod run;
+mod sign_in;
+mod single;
 mod task;
+mod users;
 mod wrong;

@@ -7,17 +7,17 @@ use tidemill_core::params::{ParamSpec, Params};
 use tidemill_core::state::{RunState, TaskState};
 use tidemill_store::record::{Changes, RunRow, TaskRow, VersionRow};
 
-use super::{HOSTILE, Kit, TestAccess, at, dag_row, run, task};
+use super::{HOSTILE, Kit, at, dag_row, run, task};
 
 impl Kit {
     /// A run, `one`, of `asking_dag`, whose task `sure` asks something.
     pub(crate) async fn asking() -> Self {
-        Self::of(Arc::new(TestAccess), false, &asking()).await
+        Self::holding(&asking()).await
     }
 
     /// A run, `one`, of `mapped_dag`, whose task `each` is so many; ten of them failed.
     pub(crate) async fn mapped(instances: i32) -> Self {
-        Self::of(Arc::new(TestAccess), false, &mapped(instances)).await
+        Self::holding(&mapped(instances)).await
     }
 }
 

@@ -1,0 +1,59 @@
+//! Comparing passwords: on a thread that may block, and only so many at once, because each costs memory and time by intent.
+
+use std::sync::Arc;
+
+use tidemill_access::password::{Verdict, verify};
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
+
+use super::AccessError;
+
+/// So many are compared or hashed at once: at 19 MiB each, a flood of tries takes no more than this.
+const AT_ONCE: usize = 2;
+
+/// Compares and hashes.
+#[derive(Debug)]
+pub(crate) struct Hasher(Arc<Semaphore>);
+
+impl Default for Hasher {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(AT_ONCE)))
+    }
+}
+
+impl Hasher {
+    /// Whether a password is the one with this hash.
+    pub(crate) async fn compare(
+        &self,
+        password: &str,
+        stored: Option<Arc<str>>,
+    ) -> Result<Verdict, AccessError> {
+        let password = password.to_owned();
+        self.blocking(move || verify(&password, stored.as_deref()))
+            .await
+    }
+
+    /// The hash of a password.
+    pub(crate) async fn hash(&self, password: &str) -> Result<String, AccessError> {
+        let password = password.to_owned();
+        let hashed = self
+            .blocking(move || tidemill_access::password::hash(&password))
+            .await?;
+        hashed.map_err(|error| AccessError::Broken(error.to_string()))
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, AccessError> {
+        let place = Arc::clone(&self.0).acquire_owned().await;
+        let place = place.map_err(|error| AccessError::Broken(error.to_string()))?;
+        let done = spawn_blocking(move || {
+            let done = work();
+            drop(place);
+            done
+        });
+        done.await
+            .map_err(|error| AccessError::Broken(format!("hash a password: {error}")))
+    }
+}
