@@ -18,7 +18,7 @@ pub(crate) enum PoolsCommand {
     List(ListArgs),
     /// Make a pool, or give it other slots.
     #[command(
-        after_help = "Examples:\n  pools set warehouse --slots 8\n  pools set notify --slots unlimited"
+        after_help = "Examples:\n  pools set warehouse --slots 8 --note \"what the warehouse takes at once\"\n  pools set notify --slots unlimited"
     )]
     Set(SetArgs),
     /// Remove a pool; what waits for it waits until it is back.
@@ -59,6 +59,9 @@ pub(crate) struct SetArgs {
     /// Deferred tasks keep their slots.
     #[arg(long)]
     holds_deferred: bool,
+    /// What it is for, for people. It stays as it is without this; an empty one takes it away.
+    #[arg(long, value_name = "TEXT")]
+    note: Option<String>,
 }
 
 /// How many slots; none for any number.
@@ -123,6 +126,7 @@ fn stored(remote: &Remote) -> Result<Vec<PoolView>, Output> {
         holds_deferred: pool.holds_deferred,
         paused: pool.paused,
         edits: pool.edits,
+        note: pool.note,
     };
     Ok(pools.into_iter().map(view).collect())
 }
@@ -140,10 +144,19 @@ fn listed(pools: &[PoolView]) -> String {
                 yes(pool.paused),
                 yes(pool.holds_deferred),
                 pool.edits.to_string(),
+                pool.note.as_deref().unwrap_or_default().replace('\n', " "),
             ]
         })
         .collect();
-    let head = ["POOL", "SLOTS", "USED", "PAUSED", "HOLDS DEFERRED", "EDITS"];
+    let head = [
+        "POOL",
+        "SLOTS",
+        "USED",
+        "PAUSED",
+        "HOLDS DEFERRED",
+        "EDITS",
+        "NOTE",
+    ];
     table(&head, &rows)
 }
 
@@ -165,6 +178,7 @@ fn set(args: &SetArgs, environment: &Environment) -> Result<Output, Output> {
         name: name.as_str().into(),
         slots,
         holds_deferred: args.holds_deferred,
+        note: args.note.as_deref().map(Into::into),
     };
     changes.send(&done, command)
 }

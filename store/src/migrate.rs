@@ -44,6 +44,7 @@ static STEPS: &[Known] = steps! {
     1 "0001_tables",
     2 "0002_log_left",
     3 "0003_access",
+    4 "0004_pool_note",
 };
 
 /// What comes before each step: the table of steps, and nobody else taking any.

@@ -129,12 +129,6 @@ fn act(
 
 fn many(args: &ManyArgs, deed: &Deed, changes: &Changes<'_>) -> Result<Output, Output> {
     let filter = &args.filter;
-    if args.note.is_some() {
-        return Err(Output::usage(
-            "`--note` is for one run",
-            "write notes on many with `runs note`",
-        ));
-    }
     let (dag, zone) = match &filter.dag {
         None => (None, chrono_tz::Tz::UTC),
         Some(name) => {
@@ -159,6 +153,7 @@ fn many(args: &ManyArgs, deed: &Deed, changes: &Changes<'_>) -> Result<Output, O
             runs: Vec::new(),
         },
         action: deed.many.clone(),
+        note: args.note.as_deref().map(Into::into),
     };
     changes.send_if_sure(filter.yes, deed.done, command)
 }

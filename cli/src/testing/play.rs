@@ -124,6 +124,7 @@ impl<'a> Play<'a> {
                 name: name.as_str().into(),
                 slots,
                 holds_deferred: false,
+                note: None,
             });
             if let Err(refusal) = set {
                 panic!("cannot make the pool `{name}`: {refusal}");

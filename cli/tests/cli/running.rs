@@ -287,7 +287,8 @@ fn runs_are_made_followed_shown_and_run_again() {
         "{}",
         counted.stderr
     );
-    let retried = running.run(&[&retry[..], &["--yes"]].concat());
+    let sure = ["--yes", "--note", "the source is back"];
+    let retried = running.run(&[&retry[..], &sure].concat());
     assert_eq!(retried.code, 0);
     assert!(
         retried.stdout.contains("first   failed → none"),
@@ -297,6 +298,7 @@ fn runs_are_made_followed_shown_and_run_again() {
     let again = running.run(&["runs", "show", "broken", "latest", "--watch", "--json"]);
     let again: Value = serde_json::from_str(&again.stdout).unwrap();
     assert_eq!(again["tasks"][0]["attempt"], 2);
+    assert_eq!(again["note"], "the source is back");
 
     let marked = running.run(&[
         "tasks", "mark", "broken", "latest", "first", "--as", "success",
@@ -430,12 +432,18 @@ fn backfills_pools_and_dags_are_shown_and_set() {
         set.stdout,
         "would have set pool warehouse: slots 8 → unlimited\n"
     );
+    let words = ["pools", "set", "warehouse", "--slots", "8", "--note"];
+    let noted = running.run(&[&words[..], &["two loads\nat once"]].concat());
+    assert_eq!(noted.code, 0, "{}", noted.stderr);
+    let listed = running.run(&["pools", "list"]).stdout;
+    assert!(listed.contains("  two loads at once\n"), "{listed}");
     assert_eq!(running.run(&["pools", "pause", "warehouse"]).code, 0);
     let pools = running.json(&["pools", "list", "--json"]);
     let pools = pools.as_array().unwrap();
     let pool = pools.iter().find(|pool| pool["name"] == "warehouse");
     let pool = pool.unwrap();
     assert_eq!((&pool["paused"], &pool["slots"]), (&json!(true), &json!(8)));
+    assert_eq!(pool["note"], "two loads\nat once", "it stays");
     assert_eq!(running.run(&["pools", "remove", "warehouse"]).code, 0);
 
     let paused = running.run(&["dags", "pause", "fine"]);

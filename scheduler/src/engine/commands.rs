@@ -9,7 +9,7 @@ mod secrets;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tidemill_core::id::{DagId, nearest};
 use tidemill_core::protocol::RunNo;
 use tidemill_core::state::TaskState;
@@ -78,7 +78,8 @@ impl Engine {
                 name,
                 slots,
                 holds_deferred,
-            } => self.set_pool(name, *slots, *holds_deferred, asking),
+                note,
+            } => self.set_pool(name, *slots, *holds_deferred, (note.as_ref(), asking)),
             Command::RemovePool { name } => self.remove_pool(name, asking),
             Command::SetConnection(set) => self.set_connection(set, asking),
             Command::RemoveConnection { name } => self.remove_connection(name, asking),
@@ -110,7 +111,11 @@ impl Engine {
             Command::CancelBackfill { backfill } => self.end_backfill(*backfill, asking),
             Command::Answer { of, choice } => self.answer_approval(*of, choice, asking),
             Command::Note { run, task, text } => self.write_note(*run, task.as_ref(), text, asking),
-            Command::Bulk { filter, action } => self.bulk(filter, action, asking),
+            Command::Bulk {
+                filter,
+                action,
+                note,
+            } => self.bulk(filter, action, (note.as_ref(), asking)),
             Command::AssetChanged { asset } => {
                 if !asking.dry_run {
                     self.world.asset_changed(asset, None);
@@ -129,7 +134,7 @@ impl Engine {
         let target = run
             .and_then(|run| self.runs.get(&run))
             .map_or(target, |run| run.path());
-        let details = match result {
+        let mut details = match result {
             Ok(changed) => json!({
                 "runs_made": changed.runs_made.iter().map(|(_, name)| name).collect::<Vec<_>>(),
                 "runs": changed.runs.len(), "tasks": changed.tasks.len(), "remarks": changed.remarks,
@@ -139,6 +144,9 @@ impl Engine {
             }),
             Err(refusal) => json!({ "refused": refusal.to_string() }),
         };
+        if let (Some(note), Value::Object(details)) = (note_of(command), &mut details) {
+            details.insert("note".to_owned(), json!(note));
+        }
         let about = About {
             dag: dag.as_ref(),
             run,
@@ -279,6 +287,19 @@ fn seen_instance(select: &Select) -> Option<(&str, i32)> {
             [(name, index)] => Some((name.as_str(), index.unwrap_or(-1))),
             _ => None,
         },
+        _ => None,
+    }
+}
+
+/// Why somebody wants it, in their own words.
+fn note_of(command: &Command) -> Option<&Arc<str>> {
+    match command {
+        Command::Trigger(ask) => ask.note.as_ref(),
+        Command::Clear { note, .. }
+        | Command::Mark { note, .. }
+        | Command::CancelRun { note, .. }
+        | Command::SetPool { note, .. }
+        | Command::Bulk { note, .. } => note.as_ref(),
         _ => None,
     }
 }

@@ -249,8 +249,8 @@ impl World {
             let gate = &pool.gate;
             if pool.exists || gate.used > 0 {
                 lines.insert(format!(
-                    "pool {} {} of {:?} shut {} holds deferred {}",
-                    facts.name, gate.used, gate.limit, gate.shut, pool.holds_deferred
+                    "pool {} {} of {:?} shut {} holds deferred {} note {:?}",
+                    facts.name, gate.used, gate.limit, gate.shut, pool.holds_deferred, facts.note
                 ));
             }
         }

@@ -76,6 +76,9 @@ pub struct PoolView {
     pub paused: bool,
     /// How often people changed it.
     pub edits: u32,
+    /// What it is for, for people. An older scheduler says none.
+    #[serde(default)]
+    pub note: Option<Arc<str>>,
 }
 
 impl Engine {
@@ -96,6 +99,7 @@ impl Engine {
                     holds_deferred: row.holds_deferred,
                     paused: row.paused,
                     edits: row.edits,
+                    note: row.note,
                 }
             })
             .collect();

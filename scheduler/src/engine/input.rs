@@ -209,6 +209,9 @@ pub enum Command {
         /// Whether deferred tasks keep their slots.
         #[serde(default)]
         holds_deferred: bool,
+        /// What it is for, for people; none leaves what there is, an empty one takes it away.
+        #[serde(default)]
+        note: Option<Arc<str>>,
     },
     /// A pool goes; what waits for it waits until it is back.
     RemovePool {
@@ -286,6 +289,9 @@ pub enum Command {
         filter: Filter,
         /// What.
         action: BulkAction,
+        /// Why, for people.
+        #[serde(default)]
+        note: Option<Arc<str>>,
     },
     /// An asset was changed by something that Tidemill does not run.
     AssetChanged {

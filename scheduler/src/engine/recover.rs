@@ -329,6 +329,7 @@ impl World {
             let facts = &mut self.pools[pool as usize];
             facts.edits = row.edits;
             facts.touched.clone_from(&row.touched);
+            facts.note.clone_from(&row.note);
         }
     }
 

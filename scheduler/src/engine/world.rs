@@ -86,6 +86,7 @@ pub(super) struct PoolFacts {
     pub(super) name: Arc<str>,
     pub(super) edits: u32,
     pub(super) touched: Option<Touch>,
+    pub(super) note: Option<Arc<str>>,
 }
 
 /// A backfill that is not over.
@@ -282,6 +283,7 @@ impl World {
             name: Arc::clone(name),
             edits: 0,
             touched: None,
+            note: None,
         });
         let at = self.lanes.new_pool();
         self.lanes.set_pool(at, Some(0), false, false);
@@ -428,6 +430,7 @@ impl World {
             paused: pool.gate.shut,
             edits: facts.edits,
             touched: facts.touched.clone(),
+            note: facts.note.clone(),
         }
     }
 }

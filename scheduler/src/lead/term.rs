@@ -358,6 +358,7 @@ impl Term {
                     name: name.as_str().into(),
                     slots,
                     holds_deferred: false,
+                    note: None,
                 },
             };
             self.apply(Input::Ask(request));

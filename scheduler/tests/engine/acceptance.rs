@@ -19,6 +19,7 @@ pub(crate) fn set_pool(kit: &mut Kit, name: &str, slots: Option<u32>) {
         name: name.into(),
         slots,
         holds_deferred: false,
+        note: None,
     };
     kit.ask(command).expect("the pool can be set");
 }
@@ -210,7 +211,13 @@ fn s11_of_three_runs_cleared_together_one_is_on_if_one_may_be() {
         runs_max: 10,
     };
     let action = BulkAction::Clear;
-    let changed = kit.ask(Command::Bulk { filter, action }).unwrap();
+    let changed = kit
+        .ask(Command::Bulk {
+            filter,
+            action,
+            note: None,
+        })
+        .unwrap();
     assert_eq!(changed.runs, runs);
     let states: Vec<RunState> = runs.iter().map(|run| kit.run_state(*run)).collect();
     assert_eq!(

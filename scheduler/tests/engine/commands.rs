@@ -444,6 +444,7 @@ fn many_runs_are_changed_at_once_within_a_limit() {
         let retry = Command::Bulk {
             filter: failed,
             action: BulkAction::RetryFailed,
+            note: None,
         };
         let shown = kit.dry_run(retry.clone()).unwrap();
         let done = kit.ask(retry.clone()).unwrap();
@@ -459,6 +460,7 @@ fn many_runs_are_changed_at_once_within_a_limit() {
         kit.ask(Command::Bulk {
             filter: only,
             action: mark,
+            note: None,
         })
         .unwrap();
         assert!(
@@ -468,6 +470,7 @@ fn many_runs_are_changed_at_once_within_a_limit() {
         let done = kit.ask(Command::Bulk {
             filter: filter(),
             action: BulkAction::Cancel,
+            note: None,
         });
         assert_eq!(done.unwrap().runs.len(), 5);
         assert!(
@@ -486,7 +489,11 @@ fn a_bulk_command_about_a_run_that_never_was_is_refused() {
     };
     let action = BulkAction::Clear;
     assert!(matches!(
-        kit.ask(Command::Bulk { filter, action }),
+        kit.ask(Command::Bulk {
+            filter,
+            action,
+            note: None,
+        }),
         Err(Refusal::Unknown { .. })
     ));
 }

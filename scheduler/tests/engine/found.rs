@@ -185,6 +185,7 @@ fn a_pool_that_was_removed_counts_no_deferred_tasks_and_nor_does_a_new_engine() 
         name: "p".into(),
         slots: Some(1),
         holds_deferred,
+        note: None,
     };
     kit.ask(set(true)).expect("it can be set");
     let run = kit.trigger("d");

@@ -50,6 +50,7 @@ fn deferred_tasks_keep_their_slots_only_where_the_pool_says_so() {
             name: "p".into(),
             slots: Some(1),
             holds_deferred: holds,
+            note: None,
         })
         .unwrap();
         kit.assigned();
@@ -74,6 +75,7 @@ fn a_pool_can_begin_to_count_what_is_deferred_already() {
         name: "p".into(),
         slots: Some(2),
         holds_deferred,
+        note: None,
     };
     kit.ask(holds(true)).unwrap();
     let next = kit.trigger("d");

@@ -13,6 +13,7 @@ mod gates;
 mod kit;
 mod mapping;
 mod mirror;
+mod notes;
 mod play;
 mod properties;
 mod rules;

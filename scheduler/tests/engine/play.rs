@@ -149,6 +149,7 @@ impl Play {
             name: "small".into(),
             slots: Some(3),
             holds_deferred: false,
+            note: None,
         })
         .expect("it can be set");
         for definition in [lists(false), scoped(), daily(), gated()] {
@@ -346,6 +347,7 @@ impl Play {
                 name: "small".into(),
                 slots: Some(u32::from(step.how % 4)),
                 holds_deferred: pause,
+                note: None,
             },
             3 | 4 => Command::AssetChanged {
                 asset: ["table", "file"][usize::from(step.how) % 2].into(),
@@ -389,6 +391,7 @@ impl Play {
                 } else {
                     BulkAction::Cancel
                 },
+                note: None,
             },
         };
         let _ = self.kit.ask(command);

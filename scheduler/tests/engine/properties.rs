@@ -81,6 +81,7 @@ fn finish(kit: &mut Kit) {
         name: "small".into(),
         slots: Some(9),
         holds_deferred: false,
+        note: None,
     };
     let _ = kit.ask(set);
     for _ in 0..400 {

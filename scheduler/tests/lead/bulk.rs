@@ -9,6 +9,7 @@ fn clear(filter: Filter) -> Command {
     Command::Bulk {
         filter,
         action: BulkAction::Clear,
+        note: None,
     }
 }
 

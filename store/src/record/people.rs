@@ -25,6 +25,8 @@ pub struct PoolRow {
     pub edits: u32,
     /// The last change by a person.
     pub touched: Option<Touch>,
+    /// What it is for, for people.
+    pub note: Option<Arc<str>>,
 }
 
 /// Which dates of a backfill that have a run already are run again.

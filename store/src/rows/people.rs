@@ -21,6 +21,7 @@ impl Write for PoolRow {
         to.flag(Some(self.paused));
         to.count(self.edits);
         to.touch(self.touched.as_ref());
+        to.text(self.note.as_deref());
     }
 }
 
@@ -35,6 +36,7 @@ impl Read for PoolRow {
             paused: from.flag()?,
             edits: from.count()?,
             touched: from.touch()?,
+            note: from.opt_text()?,
         })
     }
 }
@@ -50,6 +52,7 @@ impl Write for Arc<str> {
         to.flag(None);
         to.small(None);
         to.touch(None);
+        to.text(None);
     }
 }
 

@@ -171,6 +171,7 @@ pub(crate) async fn a_row_that_is_replaced_has_nothing_of_the_old_one(place: &Pl
     }
     next.pools.truncate(1);
     next.pools[0].slots = None;
+    next.pools[0].note = None;
     next.pools_gone = vec![text(HOSTILE), text("never there")];
     change_secrets(&mut next);
     next.backfills[0].state = BackfillState::Paused;

@@ -287,6 +287,7 @@ pub(crate) fn pool_row(name: &str) -> PoolRow {
         paused: true,
         edits: 1,
         touched: touch(),
+        note: Some(text(HOSTILE)),
     }
 }
 

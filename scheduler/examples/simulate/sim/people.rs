@@ -341,6 +341,7 @@ impl Sim {
                     name: POOL.into(),
                     slots: Some(u32::try_from(self.dice.between(1, 4)).unwrap_or(1)),
                     holds_deferred: self.dice.percent(30),
+                    note: None,
                 };
                 ("pool changed", set)
             }
@@ -367,7 +368,14 @@ impl Sim {
                     tasks: Vec::new(),
                     runs_max: u32::try_from(self.dice.between(1, 3)).unwrap_or(1),
                 };
-                ("bulk command", Command::Bulk { filter, action })
+                (
+                    "bulk command",
+                    Command::Bulk {
+                        filter,
+                        action,
+                        note: None,
+                    },
+                )
             }
         })
     }
@@ -449,6 +457,7 @@ impl Sim {
             name: POOL.into(),
             slots: Some(6),
             holds_deferred: false,
+            note: None,
         });
         let choice: Arc<str> = "yes".into();
         let asked = self.waiting_for_people();

@@ -1,5 +1,7 @@
 //! The same for many runs.
 
+use std::sync::Arc;
+
 use tidemill_core::protocol::RunNo;
 
 use super::{Answer, Asking};
@@ -15,7 +17,7 @@ impl Engine {
         &mut self,
         filter: &Filter,
         action: &BulkAction,
-        asking: Asking<'_>,
+        (note, asking): (Option<&Arc<str>>, Asking<'_>),
     ) -> Answer {
         for run in &filter.runs {
             match self.at_hand(*run) {
@@ -56,14 +58,20 @@ impl Engine {
                 )
             };
             let select = Select { run, tasks };
-            let command = bulk_command(action, select);
-            match self.answer(
+            let command = bulk_command(action, select, note);
+            let result = self.answer(
                 &command,
                 Asking {
                     seen: None,
                     ..asking
                 },
-            ) {
+            );
+            let changes = result.as_ref().is_ok_and(|one| !one.runs.is_empty());
+            if changes && !asking.dry_run {
+                // Whoever looks at the run alone sees who changed it, and why.
+                self.note_command(asking.by, &command, &result);
+            }
+            match result {
                 Ok(one) => {
                     changed.runs.extend(one.runs);
                     changed.tasks.extend(one.tasks);
@@ -109,8 +117,9 @@ fn matches(filter: &Filter, run: &Run) -> bool {
         && filter.to.is_none_or(|to| run.start <= to)
 }
 
-fn bulk_command(action: &BulkAction, select: Select) -> Command {
-    let clear = |select, only_failed| Command::Clear {
+fn bulk_command(action: &BulkAction, select: Select, note: Option<&Arc<str>>) -> Command {
+    let note = note.cloned();
+    let clear = |select, only_failed, note| Command::Clear {
         select,
         around: Around {
             only_failed,
@@ -118,20 +127,20 @@ fn bulk_command(action: &BulkAction, select: Select) -> Command {
         },
         params: None,
         version: RunVersion::Keep,
-        note: None,
+        note,
     };
     match action {
-        BulkAction::RetryFailed => clear(select, true),
-        BulkAction::Clear => clear(select, false),
+        BulkAction::RetryFailed => clear(select, true, note),
+        BulkAction::Clear => clear(select, false, note),
         BulkAction::Cancel => Command::CancelRun {
             run: select.run,
-            note: None,
+            note,
         },
         BulkAction::Mark(state) => Command::Mark {
             select,
             around: Around::default(),
             state: *state,
-            note: None,
+            note,
         },
     }
 }

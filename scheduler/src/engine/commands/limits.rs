@@ -159,7 +159,7 @@ impl Engine {
         name: &Arc<str>,
         slots: Option<u32>,
         holds_deferred: bool,
-        asking: Asking<'_>,
+        (note, asking): (Option<&Arc<str>>, Asking<'_>),
     ) -> Answer {
         check_name(name).map_err(|error| Refusal::invalid(error.to_string()))?;
         if let Some(pool) = self.world.find_pool(name) {
@@ -173,6 +173,10 @@ impl Engine {
             self.world.lanes.set_pool(pool, slots, shut, true);
             if held != holds_deferred {
                 self.hold_deferred(pool, holds_deferred);
+            }
+            if let Some(note) = note {
+                let note = Some(note).filter(|note| !note.is_empty());
+                self.world.pools[pool as usize].note = note.cloned();
             }
             self.touch_pool(pool, "set", asking.by);
         }
@@ -215,6 +219,7 @@ impl Engine {
                 self.hold_deferred(pool, false);
             }
             self.world.lanes.set_pool(pool, Some(0), false, false);
+            self.world.pools[pool as usize].note = None;
             self.world.dirty_pools.remove(&pool);
             self.world.changes.pools_gone.push(Arc::clone(name));
         }

@@ -1,0 +1,2 @@
+-- What it is for, for people.
+ALTER TABLE pool ADD COLUMN note TEXT;
