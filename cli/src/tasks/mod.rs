@@ -12,7 +12,7 @@ use tidemill_scheduler::engine::{Around, Command, RunVersion, Select, Selected};
 use crate::config::flags::OfCommand;
 use crate::config::{Environment, Flags};
 use crate::output::Output;
-use crate::remote::{ChangeArgs, Changes, Remote, RunFull, TaskName};
+use crate::remote::{ChangeArgs, Changes, Remote, RunFull, TaskName, shown};
 use crate::runs;
 
 const CODES: &str = "Exit codes: 0 done, 1 it was refused because somebody changed it since, 2 wrong usage, \
@@ -42,7 +42,19 @@ pub(crate) enum TasksCommand {
     /// End the attempt that is on; the task fails.
     #[command(after_help = format!("Example:\n  tasks cancel crm_daily latest load\n\n{CODES}"))]
     Cancel(CancelArgs),
+    /// Wait no longer for a task's last attempt to be stopped: what it started outside may go on.
+    #[command(
+        long_about = FORGET,
+        after_help = format!("Example:\n  tasks forget crm_daily latest load --note \"the job was deleted by hand\" --dry-run\n\n{CODES}")
+    )]
+    Forget(ForgetArgs),
 }
+
+const FORGET: &str = "Wait no longer for a task's last attempt to be stopped: what it started outside may go on.\n\n\
+    A task whose attempt is given up does not start again before its worker has stopped that attempt and cancelled its \
+    job, however often it takes. Where that fails for ever, because the job or the connection to it is gone, this ends \
+    the wait by force: the worker drops the attempt, and the task goes on with a job of its own. Make sure first that the \
+    job outside is over. `tasks why` says what stands in the way.";
 
 #[derive(Debug, Args)]
 pub(crate) struct ListArgs {
@@ -135,6 +147,18 @@ pub(crate) struct CancelArgs {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct ForgetArgs {
+    #[command(flatten)]
+    of: CancelArgs,
+    /// The instance of a mapped task, the same as TASK[N].
+    #[arg(long, value_name = "N")]
+    index: Option<u16>,
+    /// Why, for people: what became of the job outside.
+    #[arg(long, value_name = "TEXT")]
+    note: String,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct AnswerArgs {
     #[command(flatten)]
     of: CancelArgs,
@@ -151,6 +175,7 @@ pub(crate) fn run(command: &TasksCommand, environment: &Environment) -> Output {
         TasksCommand::Mark(args) => mark(args, environment),
         TasksCommand::Answer(args) => answer(args, environment),
         TasksCommand::Cancel(args) => cancel(args, environment),
+        TasksCommand::Forget(args) => forget(args, environment),
     };
     done.unwrap_or_else(|wrong| wrong)
 }
@@ -227,24 +252,43 @@ fn mark(args: &MarkArgs, environment: &Environment) -> Result<Output, Output> {
 
 fn found<'a>(
     args: &'a CancelArgs,
+    name: &TaskName,
     environment: &Environment,
 ) -> Result<(Changes<'a>, RunFull, tidemill_store::record::TaskRow), Output> {
     let mut changes = args.change.open(environment)?;
     let run = changes.remote.run(&args.dag, &args.run)?;
     changes.name(run.id, &run.name);
     let full = changes.remote.run_full(run.id)?;
-    let task = changes.remote.instance(&full, &args.task)?;
+    let task = changes.remote.instance(&full, name)?;
     Ok((changes, full, task))
 }
 
 fn cancel(args: &CancelArgs, environment: &Environment) -> Result<Output, Output> {
-    let (changes, _, task) = found(args, environment)?;
+    let (changes, _, task) = found(args, &args.task, environment)?;
     let command = Command::CancelAttempt { of: task.of };
     changes.send("cancelled the attempt", command)
 }
 
+fn forget(args: &ForgetArgs, environment: &Environment) -> Result<Output, Output> {
+    let mut name = args.of.task.clone();
+    if let Some(index) = args.index.map(MapIndex::from) {
+        if name.index.is_some_and(|named| named != index) {
+            let named = shown(&name.task, name.index.unwrap_or(index));
+            let message = format_args!("`{named}` and `--index {index}` are two instances");
+            return Err(Output::usage(message, "leave one of them out"));
+        }
+        name.index = Some(index);
+    }
+    let (changes, _, task) = found(&args.of, &name, environment)?;
+    let command = Command::Forget {
+        of: task.of,
+        note: args.note.as_str().into(),
+    };
+    changes.send("ended the wait for the stop", command)
+}
+
 fn answer(args: &AnswerArgs, environment: &Environment) -> Result<Output, Output> {
-    let (changes, _, task) = found(&args.of, environment)?;
+    let (changes, _, task) = found(&args.of, &args.of.task, environment)?;
     let command = Command::Answer {
         of: task.of,
         choice: args.choice.as_str().into(),

@@ -10,6 +10,7 @@ mod reports;
 mod running;
 mod running_fleet;
 mod running_logs;
+mod running_stuck;
 mod running_web;
 mod scaffold;
 mod testing_kit;

@@ -67,7 +67,8 @@ fn daily() -> Dag {
 }
 
 fn dags() -> Dags {
-    Dags::new().dag(fine).dag(broken).dag(asks).dag(daily)
+    let dags = Dags::new().dag(fine).dag(broken).dag(asks).dag(daily);
+    dags.dag(crate::running_stuck::jams)
 }
 
 /// A scheduler and a worker of this process, in a folder of their own.
@@ -151,7 +152,7 @@ impl Running {
     }
 }
 
-fn said(output: &Output) -> (u8, &str, &str) {
+pub(crate) fn said(output: &Output) -> (u8, &str, &str) {
     (output.code, &output.stdout, &output.stderr)
 }
 
@@ -452,7 +453,7 @@ fn backfills_pools_and_dags_are_shown_and_set() {
     assert_eq!(deployed.code, 0, "{}", deployed.stderr);
     assert_eq!(
         deployed.stdout.matches("unchanged").count(),
-        4,
+        5,
         "{}",
         deployed.stdout
     );

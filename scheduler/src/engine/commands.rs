@@ -2,6 +2,7 @@
 //! it is no dry run. Its reply says exactly what changed, or why nothing did.
 
 mod bulk;
+mod forget;
 mod limits;
 mod runs;
 mod secrets;
@@ -73,6 +74,7 @@ impl Engine {
             }
             Command::CancelRun { run, note } => self.cancel_run(*run, note.as_ref(), asking),
             Command::CancelAttempt { of } => self.cancel_attempt(*of, asking),
+            Command::Forget { of, note } => self.forget(*of, note, asking),
             Command::Pause { what, pause } => self.pause(what, *pause, asking),
             Command::SetPool {
                 name,
@@ -295,6 +297,7 @@ fn seen_instance(select: &Select) -> Option<(&str, i32)> {
 fn note_of(command: &Command) -> Option<&Arc<str>> {
     match command {
         Command::Trigger(ask) => ask.note.as_ref(),
+        Command::Forget { note, .. } => Some(note),
         Command::Clear { note, .. }
         | Command::Mark { note, .. }
         | Command::CancelRun { note, .. }
@@ -316,6 +319,7 @@ fn subject(command: &Command) -> (&'static str, Option<&DagId>, Option<RunNo>, S
         }
         Command::CancelRun { run, .. } => ("run.cancel", None, Some(*run), run.to_string()),
         Command::CancelAttempt { of } => ("attempt.cancel", None, Some(of.run), of.run.to_string()),
+        Command::Forget { of, .. } => ("task.forget", None, Some(of.run), of.run.to_string()),
         Command::Pause { what, .. } => match what {
             Pausable::Dag(dag) => ("dag.pause", Some(dag), None, dag.to_string()),
             Pausable::Run(run) => ("run.pause", None, Some(*run), run.to_string()),

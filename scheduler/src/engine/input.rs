@@ -192,6 +192,13 @@ pub enum Command {
         /// Of which instance.
         of: InstanceRef,
     },
+    /// The stop of a task's last attempt is waited for no longer. What that attempt started outside may go on.
+    Forget {
+        /// Of which instance.
+        of: InstanceRef,
+        /// Why, for people: what became of the job outside.
+        note: Arc<str>,
+    },
     /// Nothing of it starts any more, or it does again.
     Pause {
         /// What.

@@ -48,4 +48,5 @@ pub use inputs::Taken;
 pub use machine::Engine;
 pub use rules::{Counts, Seen, Verdict, verdict};
 pub use step::may_follow;
+pub use stuck::{STOP_PATIENCE, StuckStop};
 pub use why::{Gate, HOLDERS_MAX, Held, Holder, Why};

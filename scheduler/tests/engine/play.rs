@@ -7,7 +7,7 @@ use proptest::test_runner::{Config as Cases, RngAlgorithm, TestRng, TestRunner};
 use serde_json::{Value, json};
 use tidemill_core::id::DagId;
 use tidemill_core::operator::TaskError;
-use tidemill_core::protocol::{AttemptRef, Report, RunNo};
+use tidemill_core::protocol::{AttemptRef, InstanceRef, Report, RunNo};
 use tidemill_core::span::{minutes, seconds};
 use tidemill_core::spec::{Asset, AssetExpr, Definition, Mapping};
 use tidemill_core::state::{TaskState, TriggerRule};
@@ -315,6 +315,10 @@ impl Play {
             }
             _ => match one {
                 Some((_, of)) if step.how.is_multiple_of(2) => Command::CancelAttempt { of: *of },
+                Some((_, of)) if step.how.is_multiple_of(3) => Command::Forget {
+                    of: self.stopped(run, step).unwrap_or(*of),
+                    note: "gone".into(),
+                },
                 Some((_, of)) => Command::Answer {
                     of: *of,
                     choice: "yes".into(),
@@ -328,6 +332,13 @@ impl Play {
         };
         // Much of this makes no sense; then nothing may change.
         let _ = self.kit.ask(command);
+    }
+
+    /// An instance of the run whose last attempt is being stopped.
+    fn stopped(&self, run: RunNo, step: &Step) -> Option<InstanceRef> {
+        let cleanups = self.kit.mirror.cleanups.values();
+        let of_run = cleanups.map(|row| row.of.of).filter(|of| of.run == run);
+        pick(&of_run.collect::<Vec<_>>(), step.which).copied()
     }
 
     fn edit_world(&mut self, step: &Step) {

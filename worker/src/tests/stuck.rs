@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tidemill_core::operator::{Connection, TaskError};
-use tidemill_core::protocol::{AttemptRef, Duty, Report};
+use tidemill_core::protocol::{AttemptRef, Duty, Report, Verdict};
 use tidemill_core::wire::{FromWorker, Given, ToWorker};
 
 use super::dags;
@@ -60,6 +60,24 @@ async fn a_cancel_that_fails_says_why_and_is_tried_again_with_growing_pauses() {
         }
     }
     assert_eq!(dags::cancelled(), ["0"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_that_nobody_waits_for_any_longer_is_not_tried_again() {
+    let mut stage = Stage::welcome().await;
+    let job = stage.assign("foreign", Duty::Run);
+    assert_eq!(stage.report().await.0, job);
+    stage.answer(job, Verdict::Recorded);
+    stage.tell(ToWorker::Stop(job));
+    give(&mut stage, none()).await;
+    assert_eq!(stuck(&mut stage).await.0, job);
+    stage.answer(job, Verdict::Superseded);
+    let hello = stage.reconnect().await;
+    assert_eq!(hello.holds, []);
+    // The pause before the next try is long over when it says something again, and that is about something else.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let quick = stage.assign("quick", Duty::Run);
+    assert_eq!(stage.report().await.0, quick);
 }
 
 #[tokio::test(start_paused = true)]
