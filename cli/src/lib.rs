@@ -58,6 +58,7 @@ mod table;
 mod tasks;
 mod test_run;
 pub mod testing;
+mod tls;
 mod tokens;
 mod users;
 mod variables;

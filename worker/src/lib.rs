@@ -2,10 +2,11 @@
 //!
 //! A worker's session has a thread of its own, so that its heartbeats do not depend on what tasks do to the runtime.
 //! `session` speaks with the scheduler over a [`Wire`] and keeps `book` of what it holds; `run` runs one attempt; `watch`
-//! waits for what is outside, without a slot; `host` is what tasks see; `remote` is a wire over the network;
-//! [`isolate`] runs an attempt in a process of its own.
+//! waits for what is outside, without a slot; `host` is what tasks see; `remote` is a wire over the network, over
+//! what `dial` opens; [`isolate`] runs an attempt in a process of its own.
 
 mod book;
+mod dial;
 mod host;
 pub mod isolate;
 mod order;
@@ -26,6 +27,7 @@ use tidemill_core::time::Timestamp;
 use tokio::runtime::Handle;
 use tokio::sync::watch as signal;
 
+pub use dial::{Distrust, explain};
 pub use host::Services;
 pub use project::Project;
 pub use remote::Remote;
@@ -68,6 +70,9 @@ pub struct Isolation {
 /// How a worker ended.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Ended {
+    /// There is no way to the scheduler, and there will be none until somebody changes something.
+    #[error("no connection with the scheduler: {0}")]
+    Unconnected(String),
     /// The scheduler will not have it.
     #[error("the scheduler refused this worker: {0}")]
     Refused(Arc<str>),

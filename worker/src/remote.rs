@@ -1,23 +1,26 @@
 //! A connection with the scheduler over the network: a WebSocket, JSON lists of messages, one a frame.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
+use serde::Deserialize;
 use tidemill_core::crash;
 use tidemill_core::operator::BoxFuture;
 use tidemill_core::wire::{FromWorker, MESSAGE_BYTES_MAX, ToWorker};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
+use tokio_rustls::rustls::ClientConfig;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
-use tokio_tungstenite::tungstenite::http::{HeaderValue, StatusCode, Uri, header};
+use tokio_tungstenite::tungstenite::http::{HeaderValue, StatusCode, header};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error as SocketError, Message};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 use tracing::{debug, warn};
 
+use crate::dial::{Server, Stream};
 use crate::wire::{Connect, ConnectError, Wire};
 
 /// How long one scheduler may take to answer.
@@ -29,7 +32,7 @@ const SEND_WITHIN: Duration = Duration::from_secs(30);
 /// How many messages wait to be sent before the session keeps them itself.
 const WAITING_MAX: usize = 64;
 
-type Socket = WebSocketStream<TcpStream>;
+type Socket = WebSocketStream<Box<dyn Stream>>;
 
 /// Connects with whichever of some schedulers leads.
 #[derive(Debug)]
@@ -40,21 +43,20 @@ pub struct Remote {
     last: AtomicUsize,
 }
 
-#[derive(Debug, Clone)]
-struct Server {
-    url: String,
-    authority: String,
-}
-
 impl Remote {
-    /// Schedulers by their addresses, `http://host:port`, and the token that they ask for.
+    /// Schedulers by their addresses, `http://host:port` or `https://host:port`, the token that they ask for, and whom
+    /// this process trusts: it is needed for `https`.
     ///
     /// # Errors
     /// An address is none.
-    pub fn new(servers: &[String], token: impl Into<String>) -> Result<Self, ConnectError> {
+    pub fn new(
+        servers: &[String],
+        token: impl Into<String>,
+        tls: Option<&Arc<ClientConfig>>,
+    ) -> Result<Self, ConnectError> {
         let servers: Vec<Server> = servers
             .iter()
-            .map(|url| server(url))
+            .map(|url| Server::read(url, tls))
             .collect::<Result<_, _>>()?;
         if servers.is_empty() {
             return Err(ConnectError::Never("no scheduler is named".to_owned()));
@@ -68,11 +70,8 @@ impl Remote {
 
     async fn open(&self, server: &Server) -> Result<Socket, ConnectError> {
         let later = |why: String| ConnectError::Later(format!("{}: {why}", server.url));
-        let stream = TcpStream::connect(&server.authority)
-            .await
-            .map_err(|error| later(error.to_string()))?;
-        let ready = stream.set_nodelay(true);
-        ready.map_err(|error| later(error.to_string()))?;
+        let stream = server.dial().await?;
+        // The scheme says nothing here: what the stream is, it is.
         let url = format!("ws://{}/api/v1/worker", server.authority);
         let mut request = url
             .into_client_request()
@@ -95,10 +94,10 @@ impl Remote {
             }
             Err(SocketError::Http(response)) => {
                 let body = response.body().as_deref().unwrap_or_default();
-                Err(later(format!(
-                    "{} {}",
-                    response.status(),
-                    String::from_utf8_lossy(body)
+                let problem: Option<Problem> = serde_json::from_slice(body).ok();
+                Err(later(problem.map_or_else(
+                    || format!("it answers {}", response.status()),
+                    |problem| problem.detail,
                 )))
             }
             Err(error) => Err(later(error.to_string())),
@@ -106,31 +105,10 @@ impl Remote {
     }
 }
 
-fn server(url: &str) -> Result<Server, ConnectError> {
-    let wrong = |why: &str| {
-        ConnectError::Never(format!(
-            "`{url}` is no address of a scheduler: {why}; write `http://host:port`"
-        ))
-    };
-    let parsed: Uri = url
-        .trim_end_matches('/')
-        .parse()
-        .map_err(|_| wrong("it cannot be read"))?;
-    match parsed.scheme_str() {
-        Some("http" | "ws") => {}
-        Some("https" | "wss") => {
-            return Err(wrong(
-                "this build speaks no TLS; put workers and scheduler into one private network or a mesh",
-            ));
-        }
-        _ => return Err(wrong("it has no scheme")),
-    }
-    let host = parsed.host().ok_or_else(|| wrong("it has no host"))?;
-    let port = parsed.port_u16().unwrap_or(80);
-    Ok(Server {
-        url: url.to_owned(),
-        authority: format!("{host}:{port}"),
-    })
+/// What a scheduler says that does not let anybody in.
+#[derive(Deserialize)]
+struct Problem {
+    detail: String,
 }
 
 impl Connect for Remote {
@@ -172,7 +150,7 @@ impl Connect for Remote {
 
 /// Whether a scheduler says that it leads.
 async fn leads(server: &Server) -> bool {
-    let Ok(mut stream) = TcpStream::connect(&server.authority).await else {
+    let Ok(mut stream) = server.dial().await else {
         return false;
     };
     let request = format!(

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
+use tidemill_worker::Worker;
 use tidemill_worker::isolate::child;
-use tidemill_worker::{Remote, Worker};
 
 use crate::config::flags::OfWorker;
 use crate::config::{Environment, Flags};
@@ -207,9 +207,7 @@ fn worker(args: &BenchWorkerArgs, environment: &Environment) -> Output {
     };
     let started = || {
         let own = serve::runtime("tidemill-tasks")?;
-        let token = serve::token::find(&loaded).map_err(|error| Output::failed(error, USAGE))?;
-        let servers: Vec<String> = serve::servers(&loaded.settings);
-        let remote = Remote::new(&servers, token).map_err(|error| Output::failed(error, USAGE))?;
+        let remote = serve::remote(&loaded)?;
         let (_say, stop) = tokio::sync::watch::channel(false);
         let worker = Worker::start(
             serve::worker_config(&loaded.settings, rig::program(&scene)),

@@ -145,7 +145,7 @@ impl Rig {
         for nth in 0..args.workers {
             let child = Command::new(&program)
                 .args(["bench", "worker", "--scene", &scene])
-                .args(["--server", &format!("http://{address}")])
+                .args(["--server", &serve::reached_at(&loaded.settings, address)])
                 .arg("--token-file")
                 .arg(&token_file)
                 .args(["--slots", &args.slots.to_string()])

@@ -136,6 +136,10 @@ settings! {
     Scheduler {
         /// Where the scheduler listens for workers, people and programs.
         listen: SocketAddr = "127.0.0.1:8790";
+        /// A PEM file with the certificate that the scheduler shows, and those between it and its authority behind it: then it speaks TLS. It is read at the start.
+        tls_cert: Option<PathBuf>;
+        /// A PEM file with the key of that certificate.
+        tls_key: Option<PathBuf>;
         /// How long a worker may be silent before its attempts count as lost.
         lease: Duration = "30s";
         /// How long the lead lasts if whoever has it falls silent: then another scheduler takes over.
@@ -150,6 +154,8 @@ settings! {
         token: Option<Secret>;
         /// A file with that token in it.
         token_file: Option<PathBuf>;
+        /// A PEM file with authorities that may have signed the schedulers' certificates, besides those that this machine trusts.
+        tls_ca: Option<PathBuf>;
     }
     Web {
         /// Where the web UI listens. If nobody says and the port is taken, any free one is used.

@@ -4,17 +4,16 @@ use std::io::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
-use reqwest::{Client, StatusCode};
+use reqwest::Client;
 use tidemill_scheduler::secrets::{KeyRing, SecretSource as _};
 use tokio::time::Instant;
 
 use super::{Findings, Mark};
-use crate::config::{Loaded, Origin};
+use crate::config::Loaded;
 use crate::google_secrets::GoogleSecrets;
 use crate::keys::{self, KeysError};
 use crate::serve::token::{self, TokenError};
 
-const WITHIN: Duration = Duration::from_secs(5);
 const SYNCS: usize = 50;
 
 /// Whether the data folder can be written, and how long its disk takes to keep something.
@@ -95,61 +94,6 @@ pub(super) fn token(loaded: &Loaded, found: &mut Findings) {
         Ok(_) => found.add(Mark::Fine, "token", "in the data folder"),
         Err(error @ TokenError::None(_)) => found.add(Mark::Odd, "token", error.to_string()),
         Err(error) => found.add(Mark::Bad, "token", error.to_string()),
-    }
-}
-
-/// Whether the scheduler answers, if somebody said where it is.
-pub(super) async fn gateway(loaded: &Loaded, client: &Client, found: &mut Findings) {
-    if *loaded.origin("server") == Origin::Default {
-        return;
-    }
-    for server in &loaded.settings.server {
-        one_gateway(server.as_str(), loaded, client, found).await;
-    }
-}
-
-async fn one_gateway(server: &str, loaded: &Loaded, client: &Client, found: &mut Findings) {
-    let from = loaded.origin("server");
-    let asked = client
-        .get(format!("{server}/ready"))
-        .timeout(WITHIN)
-        .send()
-        .await;
-    match asked {
-        Ok(answer) if answer.status().is_success() => {
-            found.add(Mark::Fine, "scheduler", format!("{server} leads ({from})"));
-            admitted(server, loaded, client, found).await;
-        }
-        Ok(answer) => {
-            let says = format!("{server} ({from}) answers {}", answer.status());
-            found.add(Mark::Odd, "scheduler", says);
-        }
-        Err(error) => {
-            let why = crate::door::chain(&error.without_url());
-            let says = format!("{server} ({from}) does not answer: {why}");
-            found.add(Mark::Away, "scheduler", says);
-        }
-    }
-}
-
-/// Whether the scheduler takes our token.
-async fn admitted(server: &str, loaded: &Loaded, client: &Client, found: &mut Findings) {
-    let Ok(token) = token::find(loaded) else {
-        return;
-    };
-    let asked = client
-        .get(format!("{server}/api/v1/fleet"))
-        .bearer_auth(token)
-        .timeout(WITHIN)
-        .send()
-        .await;
-    if asked.is_ok_and(|answer| answer.status() == StatusCode::UNAUTHORIZED) {
-        let from = loaded.origin("token");
-        found.add(
-            Mark::Bad,
-            "token",
-            format!("the scheduler does not take it ({from})"),
-        );
     }
 }
 

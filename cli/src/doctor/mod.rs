@@ -1,6 +1,7 @@
 //! `doctor`: what is in force, what is within reach, and what will go wrong before it does.
 
 mod database;
+mod gateway;
 mod machine;
 
 use clap::Args;
@@ -87,11 +88,10 @@ pub(crate) fn run(args: &DoctorArgs, environment: &Environment, style: Style) ->
         let keys = machine::keys(&loaded, &mut found);
         database::look(&loaded, keys.as_ref(), &mut found).await;
         machine::token(&loaded, &mut found);
+        gateway::tls(&loaded, &mut found);
+        gateway::look(&loaded, &mut found).await;
         match client() {
-            Ok(client) => {
-                machine::gateway(&loaded, &client, &mut found).await;
-                machine::secret_manager(&loaded, &client, &mut found).await;
-            }
+            Ok(client) => machine::secret_manager(&loaded, &client, &mut found).await,
             Err(why) => found.add(Mark::Bad, "network", why),
         }
         if args.json {

@@ -2,6 +2,7 @@
 //! changes anything, and it alone has the keys.
 
 use std::error::Error;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use reqwest::redirect::Policy;
@@ -10,11 +11,13 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tidemill_scheduler::gateway::Problem;
 use tidemill_store::{Schema, Store};
+use tidemill_worker::explain;
 
 use crate::config::{Loaded, Origin};
 use crate::door;
 use crate::output::{INVALID, OPEN, Output, UNREACHABLE, USAGE};
 use crate::serve::token;
+use crate::tls;
 
 /// How long a connection may take.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
@@ -31,6 +34,8 @@ pub(crate) struct Leader {
     /// The database, if it is open already.
     store: Option<Store>,
     client: Client,
+    /// Who answered last.
+    last: Mutex<Option<String>>,
 }
 
 /// What is asked.
@@ -68,11 +73,11 @@ impl Leader {
     /// # Errors
     /// What a command prints if this machine cannot ask anybody.
     pub(crate) fn new(loaded: Loaded, store: Option<Store>) -> Result<Self, Output> {
-        // Somebody may have installed it before us; there is only this one.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        let trust = tls::trust(&loaded).map_err(|error| Output::failed(error, USAGE))?;
         // Secrets go to the scheduler, and to nobody that a variable of the shell or an answer may name. No connection is
         // used again: one that was closed meanwhile would leave open whether a command arrived.
         let client = Client::builder()
+            .tls_backend_preconfigured(trust)
             .no_proxy()
             .redirect(Policy::none())
             .pool_max_idle_per_host(0)
@@ -84,6 +89,7 @@ impl Leader {
             loaded,
             store,
             client,
+            last: Mutex::default(),
         })
     }
 
@@ -140,7 +146,10 @@ impl Leader {
                         servers.insert(at, address(&leader));
                     }
                 }
-                Ok(response) => return Ok(response),
+                Ok(response) => {
+                    *self.last() = Some(server);
+                    return Ok(response);
+                }
                 Err(silence @ Silence::Connect { .. }) => last = nothing_done(silence),
                 Err(silence) if request.changes => return Err(open(silence)),
                 Err(silence) => last = Output::failed(silence, UNREACHABLE),
@@ -186,11 +195,19 @@ impl Leader {
         Ok(Response { status, body })
     }
 
-    /// Where the scheduler that leads may be.
+    fn last(&self) -> MutexGuard<'_, Option<String>> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where the scheduler that leads may be: whoever answered last is asked first.
     async fn servers(&self) -> Result<Vec<String>, Output> {
         if *self.loaded.origin("server") != Origin::Default {
             let given = self.loaded.settings.server.iter();
-            return Ok(given.map(|server| server.as_str().to_owned()).collect());
+            let given = given.map(|server| server.as_str().to_owned());
+            let last = self.last().clone();
+            let others = given.filter(|server| last.as_ref() != Some(server));
+            let others: Vec<String> = others.collect();
+            return Ok(last.into_iter().chain(others).collect());
         }
         let holder = match &self.store {
             Some(store) => store.holder().await,
@@ -218,6 +235,9 @@ fn address(holder: &str) -> String {
 
 /// What is behind an error of the client. The client's own words only wrap it.
 fn cause(error: &reqwest::Error) -> String {
+    if let Some(distrust) = explain(error) {
+        return distrust.says;
+    }
     let sources = std::iter::successors(error.source(), |&error| error.source());
     sources
         .last()
@@ -266,3 +286,6 @@ fn read<T: DeserializeOwned>(response: &Response, request: Request<'_>) -> Resul
         _ => Output::failed(detail, UNREACHABLE),
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,7 +19,7 @@ use tidemill_scheduler::gateway::{Gate, Vault};
 use tidemill_scheduler::lead::{Bring, Process, ToLead};
 use tidemill_store::{Schema, Store};
 use tidemill_web::LocalDoor;
-use tidemill_worker::{Connect, Ended, Remote, Worker};
+use tidemill_worker::{Connect, Ended, Worker};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::{oneshot, watch};
@@ -31,12 +31,13 @@ use crate::door;
 use crate::keys;
 use crate::output::{INVALID, Output, UNREACHABLE, USAGE};
 use crate::remote::leader::Leader;
+use crate::tls;
 
 use remote_door::RemoteDoor;
 use web::Behind;
 
 pub(crate) use local::Local;
-pub(crate) use parts::{Held, project, scheduler_settings, servers, worker_config};
+pub(crate) use parts::{Held, project, reached_at, remote, scheduler_settings, worker_config};
 pub(crate) use signals::stop_on_signals;
 
 #[derive(Debug, Args)]
@@ -133,7 +134,7 @@ pub(crate) fn standalone(args: &StandaloneArgs, dags: &Dags, environment: &Envir
             standalone: true,
         };
         own.block_on(web::start(&loaded, environment, behind))?;
-        info!("ready: http://{}", process.address);
+        info!("ready: {}", reached_at(settings, process.address));
         own.block_on(stop.clone().wait_for_stop());
         // First what runs, while there is still somebody who takes the reports.
         stop_worker.send_replace(true);
@@ -154,7 +155,10 @@ pub(crate) fn scheduler(args: &SchedulerArgs, environment: &Environment) -> Outp
         args.crash.arm()?;
         own.block_on(async {
             let mut process = serve(&loaded, environment).await?;
-            info!("listening: http://{}", process.address);
+            info!(
+                "listening: {}",
+                reached_at(&loaded.settings, process.address)
+            );
             tokio::select! {
                 _ = stop.clone().wait_for_stop() => {}
                 ended = &mut process.running => return parts::ended(ended),
@@ -201,9 +205,7 @@ pub(crate) fn worker(args: &WorkerArgs, dags: &Dags, environment: &Environment) 
     run(&loaded, |own, stop| {
         args.crash.arm()?;
         let project = project(dags, environment);
-        let token = token::find(&loaded).map_err(|error| Output::failed(error, USAGE))?;
-        let remote = Remote::new(&servers(&loaded.settings), token);
-        let remote = remote.map_err(|error| Output::failed(error, USAGE))?;
+        let remote = parts::remote(&loaded)?;
         let worker = Worker::start(
             worker_config(
                 &loaded.settings,
@@ -217,7 +219,9 @@ pub(crate) fn worker(args: &WorkerArgs, dags: &Dags, environment: &Environment) 
         let worker = worker.map_err(|error| Output::failed(error, INVALID))?;
         match worker.join() {
             Ok(()) => Ok(()),
-            Err(error @ Ended::Refused(_)) => Err(Output::failed(error, USAGE)),
+            Err(error @ (Ended::Refused(_) | Ended::Unconnected(_))) => {
+                Err(Output::failed(error, USAGE))
+            }
             Err(error) => Err(Output::failed(error, INVALID)),
         }
     })
@@ -290,6 +294,7 @@ impl Scheduler {
 /// Starts a scheduler that may lead or stand by, and answers at its address.
 pub(crate) async fn serve(loaded: &Loaded, environment: &Environment) -> Result<Scheduler, Output> {
     let settings = &loaded.settings;
+    let tls = tls::shown(loaded).map_err(|error| Output::failed(error, USAGE))?;
     let store = door::open(loaded, Schema::Migrate).await?;
     let listener = TcpListener::bind(settings.listen).await.map_err(|error| {
         let listen = settings.listen;
@@ -317,7 +322,7 @@ pub(crate) async fn serve(loaded: &Loaded, environment: &Environment) -> Result<
     let router = tidemill_scheduler::gateway::router(gate.clone());
     let limits = tidemill_scheduler::gateway::Limits::default();
     tokio::spawn(tidemill_scheduler::gateway::serve(
-        listener, router, limits, stops,
+        listener, tls, router, limits, stops,
     ));
     Ok(Scheduler {
         process,

@@ -17,7 +17,9 @@ use tidemill_scheduler::relay::{Log, Sinks};
 use tidemill_scheduler::secrets::{Giver, KeyRing, Secrets};
 use tidemill_store::Store;
 use tidemill_worker::isolate::Program;
-use tidemill_worker::{Config as WorkerConfig, Isolation as WorkerIsolation, Project, Services};
+use tidemill_worker::{
+    Config as WorkerConfig, Isolation as WorkerIsolation, Project, Remote, Services,
+};
 use tokio::task::JoinError;
 use tracing::{error, warn};
 
@@ -29,6 +31,9 @@ use crate::google_secrets::{GoogleSecrets, client};
 use crate::kept_logs;
 use crate::keys::{self, KeysError};
 use crate::output::{INVALID, Output, UNREACHABLE, USAGE};
+use crate::tls;
+
+use super::token;
 
 /// What the wall's clock shows.
 pub(crate) fn wall() -> Timestamp {
@@ -90,7 +95,7 @@ pub(crate) fn project(dags: &Dags, environment: &Environment) -> Held {
 /// How the scheduler is set up.
 pub(crate) fn scheduler_settings(settings: &Settings, address: SocketAddr) -> SchedulerSettings {
     SchedulerSettings {
-        holder: format!("http://{address}"),
+        holder: reached_at(settings, address),
         lead_lease: settings.lead_lease,
         commit_within: SchedulerSettings::COMMIT_WITHIN,
         engine: engine::Config {
@@ -102,6 +107,16 @@ pub(crate) fn scheduler_settings(settings: &Settings, address: SocketAddr) -> Sc
         wall,
         sinks: Sinks::new(Arc::new(Log)),
     }
+}
+
+/// Where the scheduler of this process is reached.
+pub(crate) fn reached_at(settings: &Settings, address: SocketAddr) -> String {
+    let scheme = if settings.tls_cert.is_some() {
+        "https"
+    } else {
+        "http"
+    };
+    format!("{scheme}://{address}")
 }
 
 /// How a worker is set up.
@@ -135,10 +150,16 @@ pub(crate) fn worker_config(settings: &Settings, program: Option<Program>) -> Wo
     }
 }
 
-/// The addresses of the schedulers.
-pub(crate) fn servers(settings: &Settings) -> Vec<String> {
-    let all = settings.server.iter();
-    all.map(|server| server.as_str().to_owned()).collect()
+/// A worker's way to the schedulers of the settings.
+pub(crate) fn remote(loaded: &Loaded) -> Result<Remote, Output> {
+    let token = token::find(loaded).map_err(|error| Output::failed(error, USAGE))?;
+    let all = loaded.settings.server.iter();
+    let servers: Vec<String> = all.map(|server| server.as_str().to_owned()).collect();
+    let secure = servers.iter().any(|server| server.starts_with("https://"));
+    let trust = secure.then(|| tls::trust(loaded)).transpose();
+    let trust = trust.map_err(|error| Output::failed(error, USAGE))?;
+    let remote = Remote::new(&servers, token, trust.map(Arc::new).as_ref());
+    remote.map_err(|error| Output::failed(error, USAGE))
 }
 
 /// The machine's name, as the system knows it.

@@ -63,6 +63,7 @@ pub(super) async fn start(
     let router = site(Web::new(config, store, door, access)).router;
     Ok(tokio::spawn(serve(
         listener,
+        None,
         router,
         Limits::default(),
         stops,

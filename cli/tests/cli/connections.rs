@@ -94,6 +94,7 @@ impl Running {
         );
         let serving = serve(
             listener,
+            None,
             router(gate),
             Limits::default(),
             self.stop.subscribe(),

@@ -15,3 +15,4 @@ mod running_web;
 mod scaffold;
 mod testing_kit;
 mod testing_kit_dag;
+mod tls;

@@ -14,7 +14,7 @@ use tidemill_logs::{LogBook, LogLimits, Masker};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
-use tracing::{debug, info, warn};
+use tracing::{info, warn};
 
 use crate::book::{Book, Stage};
 use crate::host::Stopping;
@@ -139,6 +139,7 @@ impl Session {
         let mut again = AGAIN;
         let stopping = Stopping::of(stop);
         let mut last_moment: Option<Instant> = None;
+        let mut complained = String::new();
         loop {
             // Without a connection everything goes on; only what is to be said waits.
             let mut connecting = connect.connect();
@@ -147,9 +148,9 @@ impl Session {
                     biased;
                     tried = &mut connecting => match tried {
                         Ok(wire) => break Some(wire),
-                        Err(ConnectError::Never(why)) => return Err(Ended::Refused(why.into())),
+                        Err(ConnectError::Never(why)) => return Err(Ended::Unconnected(why)),
                         Err(ConnectError::Later(why)) => {
-                            debug!("no connection with the scheduler: {why}");
+                            complain(&mut complained, why);
                             let pause = Instant::now() + again;
                             again = (again * 2).min(AGAIN_MAX);
                             connecting = Box::pin(async move {
@@ -174,6 +175,7 @@ impl Session {
                 since: Instant::now(),
                 is_in: false,
             };
+            complained.clear();
             self.offer(&mut open);
             let ended = self
                 .connected(&mut open, connect, &stopping, &mut last_moment)
@@ -479,6 +481,14 @@ fn key(order: &Order) -> (tidemill_core::id::DagId, tidemill_core::version::Vers
         order.assignment.dag.clone(),
         order.assignment.version.clone(),
     )
+}
+
+/// Says why there is no connection, once for each reason.
+fn complain(said: &mut String, why: String) {
+    if *said != why {
+        warn!("no connection with the scheduler: {why}");
+        *said = why;
+    }
 }
 
 async fn found_out(probing: &mut Option<BoxFuture<'_, bool>>) -> bool {
