@@ -14,6 +14,9 @@ use crate::root;
 /// The port of the default `listen`.
 const PORT: u64 = 8790;
 
+/// The port of the default `web_listen`.
+const WEB_PORT: u64 = 8791;
+
 /// Who the processes of an image are.
 const UID: u64 = 10001;
 
@@ -149,7 +152,7 @@ fn the_image_is_small_and_starts_as_a_user_without_rights() {
     let has = |line: &str| stage.contains(&line);
     assert!(has(&format!("USER {UID}:{UID}")), "not this user");
     assert!(has("STOPSIGNAL SIGTERM"));
-    assert!(has(&format!("EXPOSE {PORT}")));
+    assert!(has(&format!("EXPOSE {PORT} {WEB_PORT}")));
     assert!(
         !stage.iter().any(|line| line.starts_with("RUN")),
         "the last stage needs a shell"

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use super::{COMMANDS, PORT, UID, files, folder, items, seconds, text, yaml};
+use super::{COMMANDS, PORT, UID, WEB_PORT, files, folder, items, seconds, text, yaml};
 
 fn manifests() -> Vec<(PathBuf, Value)> {
     let all = files(&folder().join("kubernetes")).into_iter();
@@ -23,6 +23,13 @@ fn of_kind(kind: &str) -> Vec<Value> {
     let found: Vec<Value> = all.filter(|manifest| manifest["kind"] == kind).collect();
     assert!(!found.is_empty(), "no {kind}");
     found
+}
+
+/// The one of a kind with a name.
+fn named(kind: &str, name: &str) -> Value {
+    let mut all = of_kind(kind).into_iter();
+    let found = all.find(|manifest| manifest["metadata"]["name"] == name);
+    found.unwrap_or_else(|| panic!("no {kind} {name}"))
 }
 
 /// What makes pods.
@@ -115,30 +122,76 @@ fn containers_have_no_rights_and_say_what_they_need() {
 }
 
 #[test]
-fn who_listens_is_asked_whether_it_lives_and_not_whether_it_leads() {
-    let mut listening = 0;
+fn who_listens_is_asked_whether_it_lives_and_a_scheduler_not_whether_it_leads() {
+    let mut listening = Vec::new();
     for workload in workloads() {
         for container in items(&workload["spec"]["template"]["spec"]["containers"]) {
             for port in items(&container["ports"]) {
-                listening += 1;
-                assert_eq!(port["containerPort"], PORT);
-                for probe in ["startupProbe", "readinessProbe", "livenessProbe"] {
+                let name = text(&port["name"]);
+                let (number, listen, alive, ready) = match name {
+                    "gateway" => (PORT, "TIDEMILL_LISTEN", "/health", "/health"),
+                    // Without the database it can show nothing.
+                    "web" => (WEB_PORT, "TIDEMILL_WEB_LISTEN", "/healthz", "/readyz"),
+                    other => panic!("who listens on `{other}`?"),
+                };
+                listening.push(name.to_owned());
+                assert_eq!(port["containerPort"], number);
+                for (probe, path) in [
+                    ("startupProbe", alive),
+                    ("readinessProbe", ready),
+                    ("livenessProbe", alive),
+                ] {
                     let get = &container[probe]["httpGet"];
-                    assert_eq!(get["path"], "/health", "{probe}");
+                    assert_eq!(get["path"], path, "{probe}");
                     assert_eq!(get["port"], port["name"], "{probe}");
                 }
-                let listen = variable(container, "TIDEMILL_LISTEN");
-                assert!(listen.ends_with(&format!(":{PORT}")), "{listen}");
+                let listen = variable(container, listen);
+                assert!(listen.ends_with(&format!(":{number}")), "{listen}");
             }
         }
     }
-    assert_eq!(listening, 1, "the scheduler");
+    assert_eq!(listening, ["gateway", "web"]);
+}
+
+#[test]
+fn services_lead_to_ports_of_pods_that_there_are() {
+    let services = of_kind("Service");
+    for service in &services {
+        let all = workloads();
+        let behind = all
+            .iter()
+            .find(|it| selects(&service["spec"]["selector"], it));
+        let behind = behind.unwrap_or_else(|| panic!("nobody is behind {service}"));
+        let container = &behind["spec"]["template"]["spec"]["containers"][0];
+        for port in items(&service["spec"]["ports"]) {
+            let mut ports = items(&container["ports"]).iter();
+            assert!(ports.any(|it| it["name"] == port["targetPort"]), "{port}");
+        }
+    }
+    assert_eq!(services.len(), 2, "the schedulers' names, the web");
+}
+
+#[test]
+fn the_web_asks_every_scheduler_and_does_not_have_the_keys() {
+    let pod = |name| named("Deployment", name)["spec"]["template"]["spec"].clone();
+    let (web, worker) = (pod("tidemill-web"), pod("tidemill-worker"));
+    let server = |pod: &Value| variable(&pod["containers"][0], "TIDEMILL_SERVER").to_owned();
+    assert_eq!(server(&web), server(&worker));
+    let has = |key: &str| {
+        let mut secrets = items(&web["volumes"][0]["secret"]["items"]).iter();
+        secrets.any(|item| item["key"] == key)
+    };
+    assert!(has("token") && has("scheduler.toml") && !has("keys"));
+    let url = variable(&web["containers"][0], "TIDEMILL_WEB_URL");
+    assert!(url.starts_with("https://"), "{url}");
+    let service = named("Service", "tidemill-web");
+    assert_eq!(service["spec"]["ports"][0]["port"], WEB_PORT);
 }
 
 #[test]
 fn workers_know_every_scheduler_and_have_time_to_end() {
     let scheduler = of_kind("StatefulSet").remove(0);
-    let service = of_kind("Service").remove(0);
+    let service = named("Service", "tidemill-scheduler");
     assert!(selects(&service["spec"]["selector"], &scheduler));
     assert_eq!(service["spec"]["clusterIP"], "None");
     assert_eq!(service["spec"]["publishNotReadyAddresses"], true);
@@ -157,7 +210,7 @@ fn workers_know_every_scheduler_and_have_time_to_end() {
             )
         })
         .collect();
-    let worker = of_kind("Deployment").remove(0);
+    let worker = named("Deployment", "tidemill-worker");
     let pod = &worker["spec"]["template"]["spec"];
     let container = &pod["containers"][0];
     assert_eq!(variable(container, "TIDEMILL_SERVER"), all.join(","));
@@ -184,7 +237,7 @@ fn budgets_and_policies_are_about_pods_that_there_are() {
 
 #[test]
 fn autoscalers_scale_the_workers_and_ask_every_scheduler() {
-    let worker = of_kind("Deployment").remove(0);
+    let worker = named("Deployment", "tidemill-worker");
     let object = of_kind("ScaledObject").remove(0);
     for scaler in [&of_kind("HorizontalPodAutoscaler")[0], &object] {
         assert_eq!(

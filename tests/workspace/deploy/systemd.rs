@@ -34,7 +34,7 @@ fn units() -> Vec<(PathBuf, Vec<Line>)> {
     let all = files(&folder().join("systemd")).into_iter();
     let services = all.filter(|path| path.extension().is_some_and(|ending| ending == "service"));
     let units: Vec<_> = services.map(|path| (path.clone(), unit(&path))).collect();
-    assert_eq!(units.len(), 3, "standalone, scheduler, worker");
+    assert_eq!(units.len(), 4, "standalone, scheduler, worker, web");
     units
 }
 
