@@ -31,6 +31,7 @@ fn place() -> LogPlace {
     LogPlace {
         dag: DagId::parse("orders").expect("a name"),
         run: "scheduled__2025-01-01".into(),
+        run_no: RunNo(1),
         task: TaskId::parse("load").expect("a name"),
         map_index: NOT_MAPPED,
         number: 1,

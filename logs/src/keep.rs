@@ -200,7 +200,7 @@ impl LogKeeper {
         read::download(self.clone(), names::log(place), form)
     }
 
-    /// Deletes the logs of a run.
+    /// Deletes the logs of a run: of that with this name, a point and its number.
     ///
     /// # Errors
     /// The store cannot be reached; it may be said again.

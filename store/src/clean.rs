@@ -114,10 +114,8 @@ impl Read for Counted {
 pub struct LogsLeft {
     /// Of which DAG it was.
     pub dag: String,
-    /// What it was called.
+    /// What its logs lie under: its name, a point and its number. A run that has its name now has another number.
     pub run: String,
-    /// Whether there is a run of that name again, which writes to the same place: then the logs go with that one.
-    pub again: bool,
 }
 
 impl Read for LogsLeft {
@@ -127,7 +125,6 @@ impl Read for LogsLeft {
         Ok(Self {
             dag: from.string()?,
             run: from.string()?,
-            again: from.flag()?,
         })
     }
 }

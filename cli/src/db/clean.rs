@@ -118,8 +118,7 @@ fn is_elsewhere(place: &Place) -> bool {
 ///
 /// The rows go first: the transaction that takes a run away notes that its logs are left, so whatever is cut is followed
 /// up, by the next clean at the latest. With the logs first, a run that somebody clears in between would stay and have
-/// lost them. Logs that stayed for good would not be harmless: a backfill makes a run of the same name, whose attempts
-/// would be appended to what those of the old one wrote.
+/// lost them. A backfill that makes a run of the same name meanwhile loses nothing: what it logs lies under another number.
 async fn remove(store: &Store, logs: Option<&LogKeeper>) -> Result<usize, Output> {
     let Some(logs) = logs else {
         return Ok(0);
@@ -144,7 +143,7 @@ async fn remove(store: &Store, logs: Option<&LogKeeper>) -> Result<usize, Output
 
 async fn remove_all(logs: &LogKeeper, left: Vec<LogsLeft>) -> Result<usize, LogError> {
     let mut removing = JoinSet::new();
-    for LogsLeft { dag, run, .. } in left.into_iter().filter(|one| !one.again) {
+    for LogsLeft { dag, run } in left {
         let logs = logs.clone();
         removing.spawn(async move { logs.delete_run(&dag, &run).await });
     }

@@ -99,6 +99,7 @@ fn log_path(end: &str, of: &LogPlace, wanted: LogsQuery) -> String {
     let query = LogsQuery {
         dag: of.dag.to_string(),
         run: of.run.to_string(),
+        run_no: of.run_no.0,
         task: of.task.to_string(),
         index: Some(of.map_index),
         number: of.number,

@@ -137,8 +137,8 @@ fn place(full: &RunFull, task: &TaskRow, (number, attempt): (u32, AttemptNo)) ->
         out
     });
     format!(
-        "/api/v1/logs?dag={}&run={run}&task={}&index={}&number={number}&attempt={attempt}",
-        full.run.dag, task.name, task.of.map_index
+        "/api/v1/logs?dag={}&run={run}&run_no={}&task={}&index={}&number={number}&attempt={attempt}",
+        full.run.dag, full.run.id, task.name, task.of.map_index
     )
 }
 

@@ -205,23 +205,26 @@ fn with_runs_go_their_logs_and_no_others() {
     };
     ended(folder.path(), 1, "old", 2);
     ended(folder.path(), 2, "young", YOUNG);
-    // As a clean leaves it that was cut after the rows went. One of the two was made again.
+    // As a clean leaves it that was cut after the rows went. One of the two was made again, and logs already.
     by_hand(
         folder.path(),
-        "INSERT INTO log_left (dag, run) VALUES ('a', 'cut'), ('a', 'young')",
+        "INSERT INTO log_left (dag, run) VALUES ('a', 'cut.7'), ('a', 'young.8')",
     );
-    logged(folder.path(), &["old", "young", "cut", "of_another"]);
+    logged(
+        folder.path(),
+        &["old.1", "young.2", "young.8", "cut.7", "of_another.9"],
+    );
     assert_eq!(json(&clean(&["--dry-run", "--json"]))["logs"], 0);
     assert_eq!(
         with_logs(folder.path()),
-        ["cut", "of_another", "old", "young"]
+        ["cut.7", "of_another.9", "old.1", "young.2", "young.8"]
     );
     let went = json(&clean(&["--json"]));
     assert_eq!(
         (&went["rows"]["run"], &went["logs"]),
-        (&1.into(), &2.into())
+        (&1.into(), &3.into())
     );
-    assert_eq!(with_logs(folder.path()), ["of_another", "young"]);
+    assert_eq!(with_logs(folder.path()), ["of_another.9", "young.2"]);
     let nothing = clean(&[]);
     assert_eq!(nothing.stderr, "");
     assert!(nothing.stdout.starts_with("nothing went: "));
@@ -231,7 +234,7 @@ fn with_runs_go_their_logs_and_no_others() {
 fn logs_that_are_not_on_this_machine_go_when_they_are_cleaned_where_they_are() {
     let folder = migrated();
     ended(folder.path(), 1, "old", 2);
-    logged(folder.path(), &["old"]);
+    logged(folder.path(), &["old.1"]);
     let clean = |more: &[&str]| {
         let line = [&["db", "clean", "--older-than", "90d"], more].concat();
         run(&line, &[], folder.path())
@@ -247,7 +250,7 @@ fn logs_that_are_not_on_this_machine_go_when_they_are_cleaned_where_they_are() {
         elsewhere.stderr
     );
     assert!(!folder.path().join("elsewhere").exists());
-    assert_eq!(with_logs(folder.path()), ["old"]);
+    assert_eq!(with_logs(folder.path()), ["old.1"]);
     let here = clean(&[]);
     assert!(
         here.stderr

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Assignment, AttemptNo, AttemptRef, MapIndex};
+use super::{Assignment, AttemptNo, AttemptRef, MapIndex, RunNo};
 use crate::id::{DagId, TaskId};
 use crate::time::Timestamp;
 
@@ -15,6 +15,9 @@ pub struct LogPlace {
     pub dag: DagId,
     /// The run's name.
     pub run: Arc<str>,
+    /// Its number: after a clean there may be another run of that name.
+    #[serde(default)]
+    pub run_no: RunNo,
     /// The task.
     pub task: TaskId,
     /// Which instance of it, or [`NOT_MAPPED`](super::NOT_MAPPED).
@@ -30,6 +33,7 @@ impl From<&Assignment> for LogPlace {
         Self {
             dag: assignment.dag.clone(),
             run: Arc::clone(&assignment.run),
+            run_no: assignment.attempt.of.run,
             task: assignment.task.clone(),
             map_index: assignment.attempt.of.map_index,
             number: assignment.number,

@@ -8,9 +8,11 @@ use tidemill_core::protocol::{LogPlace, NOT_MAPPED};
 /// Longer names are cut; file systems take 255 bytes.
 const NAME_BYTES_MAX: usize = 180;
 
-/// The log's folder: `dag/run/task/number-attempt`, with the map index before the number if there is one.
+/// The log's folder: `dag/run.17/task/number-attempt`, with the map index before the number if there is one. A run's folder
+/// has its number, so that the logs of one that was cleaned away can go while another of its name writes its own.
 pub(super) fn log(place: &LogPlace) -> String {
-    let mut path = [place.dag.as_str(), &place.run, place.task.as_str()]
+    let run = format!("{}.{}", place.run, place.run_no);
+    let mut path = [place.dag.as_str(), &run, place.task.as_str()]
         .map(safe)
         .join("/");
     if place.map_index != NOT_MAPPED {

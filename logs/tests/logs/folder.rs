@@ -9,7 +9,7 @@ use tidemill_logs::{Kept, LogError, LogKeeper, Start};
 use crate::keeping::{all, chunks, expected, keep_all, page};
 use crate::page::place;
 
-const LOG: &str = "orders/scheduled__2025-01-01T00:00:00+00:00/load.stock/1-1";
+const LOG: &str = "orders/scheduled__2025-01-01T00:00:00+00:00.1/load.stock/1-1";
 
 fn append(path: &Path, bytes: &[u8]) {
     let mut file = OpenOptions::new()
@@ -78,7 +78,7 @@ async fn a_link_out_of_the_folder_is_not_followed() {
     fs::create_dir_all(folder.path().join("orders")).unwrap();
     let run = folder
         .path()
-        .join("orders/scheduled__2025-01-01T00:00:00+00:00");
+        .join("orders/scheduled__2025-01-01T00:00:00+00:00.1");
     std::os::unix::fs::symlink(outside.path(), run).unwrap();
     let keeper = LogKeeper::folder(folder.path()).unwrap();
     let refused = keeper.keep(&chunks(1, 1)[0]).await;

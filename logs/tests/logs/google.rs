@@ -220,6 +220,9 @@ async fn a_log_in_a_bucket_of_google_is_kept_read_searched_and_deleted() {
             .all(|name| name.starts_with("logs/of/us/orders/"))
     );
     let run = place(1).run;
-    keeper.delete_run("orders", &run).await.expect("it works");
+    keeper
+        .delete_run("orders", &format!("{run}.1"))
+        .await
+        .expect("it works");
     assert!(objects.lock().expect("it works").is_empty());
 }

@@ -6,7 +6,7 @@ use futures_util::TryStreamExt as _;
 use object_store::memory::InMemory;
 use serde_json::json;
 use tidemill_core::operator::Level;
-use tidemill_core::protocol::{LogChunk, LogPlace};
+use tidemill_core::protocol::{LogChunk, LogPlace, RunNo};
 use tidemill_logs::{
     Entry, Form, Kept, LogBook, LogError, LogKeeper, LogLimits, Masker, Page, Search, Start, Wanted,
 };
@@ -303,14 +303,21 @@ async fn a_download_is_the_whole_log() {
 #[tokio::test]
 async fn what_is_deleted_is_gone_and_nothing_else() {
     for case in cases() {
-        let places: Vec<LogPlace> = [("a", "1"), ("a", "10"), ("ab", "1")]
-            .into_iter()
-            .map(|(dag, run)| LogPlace {
-                dag: tidemill_core::id::DagId::parse(dag).unwrap(),
-                run: run.into(),
-                ..place(1)
-            })
-            .collect();
+        // One of another name, one of another DAG, and one that was made again under the name of the first.
+        let places: Vec<LogPlace> = [
+            ("a", "1", 1),
+            ("a", "10", 1),
+            ("ab", "1", 1),
+            ("a", "1", 11),
+        ]
+        .into_iter()
+        .map(|(dag, run, no)| LogPlace {
+            dag: tidemill_core::id::DagId::parse(dag).unwrap(),
+            run: run.into(),
+            run_no: RunNo(no),
+            ..place(1)
+        })
+        .collect();
         for place in &places {
             for mut chunk in chunks(1, 20) {
                 chunk.place = place.clone();
@@ -329,12 +336,12 @@ async fn what_is_deleted_is_gone_and_nothing_else() {
             }
             there
         };
-        assert_eq!(there().await, [20, 20, 20]);
-        case.keeper.delete_run("a", "1").await.unwrap();
-        case.keeper.delete_run("a", "1").await.unwrap();
-        assert_eq!(there().await, [0, 20, 20]);
+        assert_eq!(there().await, [20, 20, 20, 20]);
+        case.keeper.delete_run("a", "1.1").await.unwrap();
+        case.keeper.delete_run("a", "1.1").await.unwrap();
+        assert_eq!(there().await, [0, 20, 20, 20]);
         case.keeper.delete_dag("a").await.unwrap();
-        assert_eq!(there().await, [0, 0, 20]);
+        assert_eq!(there().await, [0, 0, 20, 0]);
         // A chunk that comes late begins the log anew.
         let mut late = chunks(1, 20).remove(0);
         late.place = places[0].clone();

@@ -29,6 +29,7 @@ pub(crate) fn place(number: i64) -> LogPlace {
     LogPlace {
         dag: DagId::parse("orders").expect("it works"),
         run: "scheduled__2025-01-01T00:00:00+00:00".into(),
+        run_no: RunNo(1),
         task: TaskId::parse("load.stock").expect("it works"),
         map_index: NOT_MAPPED,
         number: 1,

@@ -11,7 +11,7 @@ use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
 use tidemill_core::id::{DagId, TaskId};
 use tidemill_core::operator::Level;
-use tidemill_core::protocol::{AttemptNo, LogPlace, MapIndex, NOT_MAPPED};
+use tidemill_core::protocol::{AttemptNo, LogPlace, MapIndex, NOT_MAPPED, RunNo};
 use tidemill_logs::{Form, Found, LogError, Page, Search, Start, Wanted};
 use tokio::time::timeout;
 
@@ -31,6 +31,8 @@ pub struct LogsQuery {
     pub dag: String,
     /// The run's name.
     pub run: String,
+    /// The run's number.
+    pub run_no: i64,
     /// The task.
     pub task: String,
     /// Which instance of it.
@@ -66,6 +68,7 @@ impl LogsQuery {
         Ok(LogPlace {
             dag: DagId::parse(&self.dag).map_err(|error| wrong("dag", error.to_string()))?,
             run: self.run.as_str().into(),
+            run_no: RunNo(self.run_no),
             task: TaskId::parse(&self.task).map_err(|error| wrong("task", error.to_string()))?,
             map_index: self.index.unwrap_or(NOT_MAPPED),
             number: self.number,

@@ -150,7 +150,9 @@ async fn keep(keeper: LogKeeper, mut chunks: mpsc::UnboundedReceiver<Vec<LogChun
     let mut lists = Vec::new();
     while chunks.recv_many(&mut lists, 64).await > 0 {
         let mut acks = Vec::new();
-        for chunk in lists.drain(..).flatten() {
+        for mut chunk in lists.drain(..).flatten() {
+            // A worker of an older release does not say it in the place.
+            chunk.place.run_no = chunk.attempt.of.run;
             match keeper.keep(&chunk).await {
                 Ok(_) => acks.push(chunk.ack()),
                 Err(error @ LogError::TooLarge { .. }) => {

@@ -231,15 +231,14 @@ pub(crate) async fn runs_that_went_are_known_until_their_logs_went(place: &Place
     options.dry_run = false;
     steps(&place.store, options).await;
     let name = |id| run_row(id, &version_row("crm", "")).name.to_string();
-    let left = |id, again| LogsLeft {
+    let left = |id| LogsLeft {
         dag: "crm".to_owned(),
-        run: name(id),
-        again,
+        run: format!("{}.{id}", name(id)),
     };
     let ask = || async { place.store.logs_left(9).await.expect("it reads") };
-    assert_eq!(ask().await, [left(1, false), left(2, false)]);
+    assert_eq!(ask().await, [left(1), left(2)]);
     assert_eq!(place.store.logs_left(1).await.expect("it reads").len(), 1);
-    // A run of the name of one that went is made, under a new number.
+    // A run of the name of one that went is made, under a new number: its logs are its own.
     let again = RunRow {
         name: name(1).into(),
         ..run_row(30, &version_row("crm", ""))
@@ -249,7 +248,7 @@ pub(crate) async fn runs_that_went_are_known_until_their_logs_went(place: &Place
         ..Changes::default()
     };
     put(&leader, 2, &changes).await;
-    assert_eq!(ask().await, [left(1, true), left(2, false)]);
+    assert_eq!(ask().await, [left(1), left(2)]);
     place
         .store
         .logs_went(&ask().await)

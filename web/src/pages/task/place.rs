@@ -120,6 +120,7 @@ impl Place {
         LogPlace {
             dag: self.dag.clone(),
             run: Arc::clone(&self.run.name),
+            run_no: self.run.id,
             task: self.task.clone(),
             map_index: self.index,
             number,
