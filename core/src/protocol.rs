@@ -1,5 +1,6 @@
 //! What scheduler and workers say to each other. The engine, the simulator and the wire use these very types.
 
+mod facts;
 mod log;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ use crate::state::word_enum;
 use crate::time::Timestamp;
 use crate::version::Version;
 
+pub use facts::read_json;
 pub use log::{LogAck, LogChunk, LogPlace};
 
 macro_rules! number_type {
@@ -148,6 +150,18 @@ pub enum Report {
     },
     /// The order to stop it was carried out: nothing of it runs any more, here or outside.
     Stopped,
+}
+
+impl Report {
+    /// It failed, and whether something of it runs outside is open.
+    #[must_use]
+    pub fn failed(error: TaskError) -> Self {
+        Self::Failed {
+            error: Box::new(error),
+            job_ended: false,
+            loads: Vec::new(),
+        }
+    }
 }
 
 /// What became of a report. It is said again, word for word, when the report is repeated.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{DagId, TaskId};
-use crate::operator::{Connection, Secret, TaskError};
+use crate::operator::{Connection, Secret, TaskError, TaskResult};
 use crate::protocol::{Assignment, AttemptRef, Hello, LogAck, LogChunk, Report, Verdict};
 use crate::span::as_text;
 use crate::spec::{DagSpec, is_default};
@@ -184,24 +184,39 @@ impl From<Connection> for Given {
 }
 
 impl Given {
-    /// The connection of this name, if it is one.
-    #[must_use]
-    pub fn connection(self, name: &str) -> Option<Connection> {
+    /// The connection of this name.
+    ///
+    /// # Errors
+    /// It is a variable.
+    pub fn connection(self, name: &str) -> TaskResult<Connection> {
         let Self::Connection {
             kind,
             fields,
             secrets,
         } = self
         else {
-            return None;
+            return Err(TaskError::permanent(format!("`{name}` is no connection")));
         };
         let hide = |(name, secret): (String, String)| (name, Secret::new(secret));
-        Some(Connection {
+        Ok(Connection {
             name: name.to_owned(),
             kind,
             fields,
             secrets: secrets.into_iter().map(hide).collect(),
         })
+    }
+
+    /// The variable of this name.
+    ///
+    /// # Errors
+    /// It is a connection.
+    pub fn variable(self, name: &str) -> TaskResult<String> {
+        match self {
+            Self::Variable(value) => Ok(value),
+            Self::Connection { .. } => {
+                Err(TaskError::permanent(format!("`{name}` is no variable")))
+            }
+        }
     }
 }
 
@@ -231,6 +246,7 @@ mod tests {
         assert!(!format!("{given:?}").contains("s3cret"));
         let json = serde_json::to_string(&given).unwrap();
         let back: Given = serde_json::from_str(&json).unwrap();
-        assert_eq!(back.connection("crm"), Some(crm));
+        assert!(back.clone().variable("crm").is_err());
+        assert_eq!(back.connection("crm"), Ok(crm));
     }
 }

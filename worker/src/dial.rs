@@ -136,7 +136,7 @@ fn why(error: &TlsError) -> Distrust {
             true,
         ),
         TlsError::InvalidCertificate(Certificate::Expired | Certificate::ExpiredContext { .. }) => (
-            format!("{error}; give the scheduler a new certificate and start it again"),
+            format!("{error}; give the scheduler a new certificate (`tls_cert`)"),
             false,
         ),
         TlsError::InvalidCertificate(_) => (

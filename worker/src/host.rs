@@ -109,19 +109,14 @@ impl Host for WorkerHost {
     fn connection<'a>(&'a self, name: &'a str) -> BoxFuture<'a, TaskResult<Connection>> {
         Box::pin(async move {
             let given = self.ask(Asked::Connection(name.to_owned())).await?;
-            let odd = || TaskError::permanent(format!("`{name}` is no connection"));
-            given.connection(name).ok_or_else(odd)
+            given.connection(name)
         })
     }
 
     fn variable<'a>(&'a self, name: &'a str) -> BoxFuture<'a, TaskResult<String>> {
         Box::pin(async move {
-            match self.ask(Asked::Variable(name.to_owned())).await? {
-                Given::Variable(value) => Ok(value),
-                Given::Connection { .. } => {
-                    Err(TaskError::permanent(format!("`{name}` is no variable")))
-                }
-            }
+            let given = self.ask(Asked::Variable(name.to_owned())).await?;
+            given.variable(name)
         })
     }
 

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use tidemill_core::operator::{
-    AnyTask, BoxFuture, Host, Interval, Outcome, RunFacts, TaskContext, TaskError, TaskResult,
+    AnyTask, BoxFuture, Host, Outcome, TaskContext, TaskError, TaskResult,
 };
-use tidemill_core::protocol::{AttemptRef, MapIndex, Report};
+use tidemill_core::protocol::{Report, read_json};
 use tidemill_core::spec;
 use tidemill_core::wire::Order;
 
@@ -34,17 +34,8 @@ impl Unready {
     pub(crate) fn report(self) -> Report {
         match self {
             Self::Refused(why) => Report::Refused { why: why.into() },
-            Self::Failed(error) => failed(error),
+            Self::Failed(error) => Report::failed(error),
         }
-    }
-}
-
-/// It failed, and whether something of it runs outside is open.
-pub(crate) fn failed(error: TaskError) -> Report {
-    Report::Failed {
-        error: Box::new(error),
-        job_ended: false,
-        loads: Vec::new(),
     }
 }
 
@@ -62,7 +53,7 @@ pub(crate) async fn prepare(
         Unready::Refused(format!("it does not hold version {version} of {}", of.dag))
     })?;
     let zone = dag.definition.zone();
-    let facts = facts(order, zone).map_err(Unready::Failed)?;
+    let facts = of.facts(zone).map_err(Unready::Failed)?;
     let outputs = outputs(order).map_err(Unready::Failed)?;
     let mut variables = Vec::new();
     for name in &needs.variables {
@@ -144,41 +135,10 @@ impl AnyTask for Apart {
     }
 }
 
-fn facts(order: &Order, zone: chrono_tz::Tz) -> TaskResult<RunFacts> {
-    let of = &order.assignment;
-    let item = of.item.as_deref().map(|item| read("its item", item));
-    Ok(RunFacts {
-        dag_id: of.dag.to_string(),
-        run_id: of.run.to_string(),
-        run_type: of.run_type.to_string(),
-        task_id: of.task.to_string(),
-        map_index: mapped(of.attempt),
-        attempt: of.number,
-        interval: Interval {
-            start: of.start.date(),
-            end: of.end.date(),
-        },
-        zone,
-        params: read("its params", &of.params)?,
-        item: item.transpose()?,
-        key: of.key.clone(),
-    })
-}
-
-fn mapped(attempt: AttemptRef) -> Option<u32> {
-    let index: MapIndex = attempt.of.map_index;
-    u32::try_from(index).ok()
-}
-
 fn outputs(order: &Order) -> TaskResult<Vec<(String, Value)>> {
     let one = |(task, value): &(tidemill_core::id::TaskId, Arc<str>)| {
-        let value = read(&format!("what `{task}` returned"), value)?;
+        let value = read_json(&format!("what `{task}` returned"), value)?;
         Ok((task.to_string(), value))
     };
     order.outputs.iter().map(one).collect()
-}
-
-fn read(what: &str, json: &str) -> TaskResult<Value> {
-    serde_json::from_str(json)
-        .map_err(|error| TaskError::permanent(format!("{what} cannot be read: {error}")))
 }

@@ -19,7 +19,7 @@ use tracing::warn;
 
 use crate::Isolation;
 use crate::host::{Stopping, WorkerHost};
-use crate::order::{Ready, Unready, failed, prepare};
+use crate::order::{Ready, Unready, prepare};
 use crate::project::Project;
 use crate::session::Event;
 
@@ -288,7 +288,7 @@ fn came(outcome: Outcomes) -> Came {
                 output,
                 loads: Vec::new(),
             },
-            Err(error) => failed(error),
+            Err(error) => Report::failed(error),
         },
         Ok(Outcome::Skipped { why }) => Report::Skipped { why: why.into() },
         Ok(Outcome::Failed(error)) => Report::Failed {
@@ -297,7 +297,7 @@ fn came(outcome: Outcomes) -> Came {
             loads: Vec::new(),
         },
         Ok(Outcome::Deferred { handle, wait, why }) => return Came::Waits { handle, wait, why },
-        Err(error) => failed(error),
+        Err(error) => Report::failed(error),
     })
 }
 

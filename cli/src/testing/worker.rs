@@ -7,10 +7,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tidemill_core::author::Dag;
-use tidemill_core::operator::{Interval, RunFacts, TaskContext, TaskError, TaskResult};
-use tidemill_core::protocol::{
-    Assignment, AttemptNo, AttemptRef, Duty, InstanceRef, NOT_MAPPED, Report,
-};
+use tidemill_core::operator::{TaskContext, TaskError, TaskResult};
+use tidemill_core::protocol::{Assignment, AttemptNo, AttemptRef, Duty, InstanceRef, Report};
 use tidemill_core::span;
 use tidemill_core::spec::{TaskKind, TaskSpec};
 
@@ -110,7 +108,7 @@ impl<'a> Worker<'a> {
             Ok(ready) => ready,
             // What was never made has left nothing.
             Err(_) if duty == Duty::Release => return Some(Report::Stopped),
-            Err(error) => return Some(failed(error)),
+            Err(error) => return Some(Report::failed(error)),
         };
         let blocking = spec.is_some_and(|spec| dag.registry().is_blocking(spec));
         self.crew
@@ -133,7 +131,7 @@ impl<'a> Worker<'a> {
         host: &Arc<FakeHost>,
     ) -> TaskResult<Ready> {
         let spec = spec.ok_or_else(|| TaskError::permanent("there is no such task"))?;
-        let facts = facts(assignment, self.dag.spec().definition.zone())?;
+        let facts = assignment.facts(self.dag.spec().definition.zone())?;
         let variables = self.fakes.variables();
         // Making a task runs code of its author, too.
         let make = || self.dag.registry().make(spec, &facts, inputs, &variables);
@@ -230,7 +228,7 @@ impl<'a> Worker<'a> {
         let handle = handle.and_then(|handle| serde_json::from_str(handle).ok());
         if sensor || duty != Duty::Watch || !error.kind.is_retried() || held.blind > BLIND_MAX {
             self.held.remove(&attempt.attempt);
-            return Some(failed(error));
+            return Some(Report::failed(error));
         }
         let pause = BLIND_WAIT.max(error.retry_after.unwrap_or_default());
         held.stage = Stage::Parked {
@@ -272,39 +270,4 @@ impl<'a> Worker<'a> {
             let _ = self.start(order, Duty::Watch, Some(handle), held.blind);
         }
     }
-}
-
-fn failed(error: TaskError) -> Report {
-    Report::Failed {
-        error: Box::new(error),
-        job_ended: false,
-        loads: Vec::new(),
-    }
-}
-
-fn facts(of: &Assignment, zone: chrono_tz::Tz) -> TaskResult<RunFacts> {
-    let read = |what: &str, json: &str| {
-        serde_json::from_str::<Value>(json)
-            .map_err(|error| TaskError::permanent(format!("{what} cannot be read: {error}")))
-    };
-    let index = of.attempt.of.map_index;
-    let item = of.item.as_deref().map(|item| read("its item", item));
-    Ok(RunFacts {
-        dag_id: of.dag.to_string(),
-        run_id: of.run.to_string(),
-        run_type: of.run_type.to_string(),
-        task_id: of.task.to_string(),
-        map_index: (index != NOT_MAPPED)
-            .then(|| u32::try_from(index).ok())
-            .flatten(),
-        attempt: of.number,
-        interval: Interval {
-            start: of.start.date(),
-            end: of.end.date(),
-        },
-        zone,
-        params: read("its params", &of.params)?,
-        item: item.transpose()?,
-        key: of.key.clone(),
-    })
 }

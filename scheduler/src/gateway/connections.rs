@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::extract::rejection::{BytesRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -14,10 +15,9 @@ use tidemill_core::id::check_name;
 use tidemill_core::operator::{Connection, Secret};
 use tidemill_store::record::ConnectionRow;
 
-use super::routes::{Asking, CommandReply, Reply, carry_out};
+use super::routes::{Asking, Reply, carry_out};
 use super::vault::{
-    Prepared, RemoveQuery, Sets, TouchView, Vault, body, missing, ready_to_seal, set, unread,
-    unsealed,
+    Prepared, Sets, TouchView, Vault, body, missing, put, ready_to_seal, remove, unread, unsealed,
 };
 use super::{Gate, Problem};
 use crate::engine::{Changed, Command};
@@ -109,7 +109,9 @@ pub(super) fn routes() -> Router<Gate> {
         .route("/api/v1/connections", get(list))
         .route(
             "/api/v1/connections/{name}",
-            get(show).put(put).delete(remove),
+            get(show)
+                .put(put::<ConnectionBody>)
+                .delete(remove::<ConnectionBody>),
         )
         .route("/api/v1/reseal", post(again))
 }
@@ -134,6 +136,10 @@ impl Vault {
 }
 
 impl Sets for ConnectionBody {
+    fn removal(name: Arc<str>) -> Command {
+        Command::RemoveConnection { name }
+    }
+
     fn asking(&self) -> Asking<'_> {
         Asking {
             by: &self.by,
@@ -220,28 +226,6 @@ async fn show(State(gate): State<Gate>, Path(name): Path<String>) -> Reply<Conne
     Err(missing("connection", &name, &known))
 }
 
-async fn put(
-    State(gate): State<Gate>,
-    Path(name): Path<String>,
-    bytes: Result<Bytes, BytesRejection>,
-) -> Reply<CommandReply> {
-    let wished: ConnectionBody = body(bytes)?;
-    set(&gate, &name, &wished).await
-}
-
-async fn remove(
-    State(gate): State<Gate>,
-    Path(name): Path<String>,
-    query: Result<Query<RemoveQuery>, QueryRejection>,
-) -> Reply<CommandReply> {
-    let Query(query) = query.map_err(|error| Problem::new(error.status(), error.body_text()))?;
-    let command = Command::RemoveConnection { name: name.into() };
-    match carry_out(&gate, query.asking(), command).await? {
-        Ok(changed) => Ok(Json(CommandReply { changed })),
-        Err(refusal) => Err(Problem::refused(&refusal)),
-    }
-}
-
 async fn again(
     State(gate): State<Gate>,
     bytes: Result<Bytes, BytesRejection>,
@@ -255,7 +239,7 @@ async fn again(
     let variables = variables.map_err(|error| unread(&error))?;
     let done = reseal(&vault.keys, &connections, &variables, &*vault.random);
     let done = done.map_err(|error| unsealed(&error))?;
-    let names = |name: &std::sync::Arc<str>| name.to_string();
+    let names = |name: &Arc<str>| name.to_string();
     let (connections, variables) = (done.connections, done.variables);
     let mut reply = ResealReply {
         key: vault.keys.first().to_owned(),

@@ -164,7 +164,11 @@ async fn command(
         seen: body.seen,
         dry_run: body.dry_run,
     };
-    match carry_out(&gate, asking, body.command).await? {
+    replied(carry_out(&gate, asking, body.command).await?)
+}
+
+pub(super) fn replied(answer: Answer) -> Reply<CommandReply> {
+    match answer {
         Ok(changed) => Ok(Json(CommandReply { changed })),
         Err(refusal) => Err(Problem::refused(&refusal)),
     }

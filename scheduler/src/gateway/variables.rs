@@ -2,10 +2,11 @@
 //! who asks for it by name, after the audit log says so.
 
 use std::fmt;
+use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::extract::rejection::{BytesRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
@@ -13,9 +14,9 @@ use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use tidemill_store::record::VariableRow;
 
-use super::routes::{Asking, CommandReply, Reply, carry_out};
+use super::routes::{Asking, Reply, carry_out};
 use super::vault::{
-    Prepared, RemoveQuery, Sets, TouchView, Vault, body, missing, set, unread, unsealed,
+    Prepared, Sets, TouchView, Vault, body, missing, put, remove, unread, unsealed,
 };
 use super::{Gate, Problem};
 use crate::engine::Command;
@@ -96,7 +97,9 @@ pub(super) fn routes() -> Router<Gate> {
         .route("/api/v1/variables", get(list))
         .route(
             "/api/v1/variables/{name}",
-            get(show).put(put).delete(remove),
+            get(show)
+                .put(put::<VariableBody>)
+                .delete(remove::<VariableBody>),
         )
         .route("/api/v1/variables/{name}/reveal", post(reveal))
 }
@@ -126,6 +129,10 @@ impl Vault {
 }
 
 impl Sets for VariableBody {
+    fn removal(name: Arc<str>) -> Command {
+        Command::RemoveVariable { name }
+    }
+
     fn asking(&self) -> Asking<'_> {
         Asking {
             by: &self.by,
@@ -162,28 +169,6 @@ async fn list(State(gate): State<Gate>) -> Reply<Vec<VariableView>> {
 async fn show(State(gate): State<Gate>, Path(name): Path<String>) -> Reply<VariableView> {
     let row = gate.vault().variable(&name).await?;
     Ok(Json(gate.vault().view_of_variable(&row)))
-}
-
-async fn put(
-    State(gate): State<Gate>,
-    Path(name): Path<String>,
-    bytes: Result<Bytes, BytesRejection>,
-) -> Reply<CommandReply> {
-    let wished: VariableBody = body(bytes)?;
-    set(&gate, &name, &wished).await
-}
-
-async fn remove(
-    State(gate): State<Gate>,
-    Path(name): Path<String>,
-    query: Result<Query<RemoveQuery>, QueryRejection>,
-) -> Reply<CommandReply> {
-    let Query(query) = query.map_err(|error| Problem::new(error.status(), error.body_text()))?;
-    let command = Command::RemoveVariable { name: name.into() };
-    match carry_out(&gate, query.asking(), command).await? {
-        Ok(changed) => Ok(Json(CommandReply { changed })),
-        Err(refusal) => Err(Problem::refused(&refusal)),
-    }
 }
 
 async fn reveal(

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
+use axum::extract::rejection::{BytesRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use ring::rand::SecureRandom;
 use serde::de::DeserializeOwned;
@@ -16,7 +17,7 @@ use tidemill_core::time::Timestamp;
 use tidemill_store::record::Touch;
 use tidemill_store::{Store, StoreError};
 
-use super::routes::{Asking, CommandReply, Reply, carry_out, not_leading};
+use super::routes::{Asking, CommandReply, Reply, carry_out, not_leading, replied};
 use super::{Gate, Problem};
 use crate::engine::{Command, Refusal};
 use crate::secrets::{KeyRing, SealError};
@@ -112,7 +113,10 @@ pub(super) struct Prepared {
 }
 
 /// A body that sets a connection or a variable.
-pub(super) trait Sets: Sync {
+pub(super) trait Sets: DeserializeOwned + Send + Sync + 'static {
+    /// What takes one away.
+    fn removal(name: Arc<str>) -> Command;
+
     /// Who asks.
     fn asking(&self) -> Asking<'_>;
 
@@ -125,11 +129,16 @@ pub(super) trait Sets: Sync {
 }
 
 /// Sets something. It is made of what is there now, so it is only written if that is still there.
-pub(super) async fn set(gate: &Gate, name: &str, body: &impl Sets) -> Reply<CommandReply> {
-    ready_to_seal(gate)?;
+pub(super) async fn put<T: Sets>(
+    State(gate): State<Gate>,
+    Path(name): Path<String>,
+    bytes: Result<Bytes, BytesRejection>,
+) -> Reply<CommandReply> {
+    let body: T = body(bytes)?;
+    ready_to_seal(&gate)?;
     let asking = body.asking();
     for _ in 0..TRIES_MAX {
-        let made = body.prepare(gate.vault(), name).await?;
+        let made = body.prepare(gate.vault(), &name).await?;
         // Otherwise the author saw another one than was read just now: the engine says whether theirs is too old. If it is
         // not, the database was behind, and what was made of it must not be written.
         let same = asking.seen.is_none_or(|seen| seen == made.edits);
@@ -138,7 +147,7 @@ pub(super) async fn set(gate: &Gate, name: &str, body: &impl Sets) -> Reply<Comm
             dry_run: asking.dry_run || !same,
             ..asking
         };
-        match carry_out(gate, guarded, made.command).await? {
+        match carry_out(&gate, guarded, made.command).await? {
             Ok(mut changed) if same => {
                 changed.remarks.extend(made.remarks);
                 return Ok(Json(CommandReply { changed }));
@@ -150,6 +159,16 @@ pub(super) async fn set(gate: &Gate, name: &str, body: &impl Sets) -> Reply<Comm
     }
     let detail = format!("`{name}` is being changed by others at the same time; try again");
     Err(Problem::new(StatusCode::CONFLICT, detail))
+}
+
+/// Takes something away.
+pub(super) async fn remove<T: Sets>(
+    State(gate): State<Gate>,
+    Path(name): Path<String>,
+    query: Result<Query<RemoveQuery>, QueryRejection>,
+) -> Reply<CommandReply> {
+    let Query(query) = query.map_err(|error| Problem::new(error.status(), error.body_text()))?;
+    replied(carry_out(&gate, query.asking(), T::removal(name.into())).await?)
 }
 
 /// Makes sure that this scheduler leads, and has a key to seal with.

@@ -21,7 +21,7 @@ use tidemill_core::operator::{
     TaskResult,
 };
 use tidemill_core::protocol::Load;
-use tidemill_core::wire::OUTPUT_BYTES_MAX;
+use tidemill_core::wire::{Asked, Given, OUTPUT_BYTES_MAX};
 use tidemill_process::{LINE_BYTES_MAX, end_own_descendants};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
@@ -186,17 +186,12 @@ impl io::Write for Counted {
     }
 }
 
-/// An answer goes to whoever asked.
-enum Asker {
-    Connection(oneshot::Sender<TaskResult<Connection>>),
-    Variable(oneshot::Sender<TaskResult<String>>),
-}
-
 /// The worker, as the child knows it.
 struct Worker {
     socket: Mutex<UnixStream>,
     cancelled: AtomicBool,
-    asked: Mutex<HashMap<u64, Asker>>,
+    /// An answer goes to whoever asked.
+    asked: Mutex<HashMap<u64, oneshot::Sender<TaskResult<Given>>>>,
     numbers: AtomicU64,
 }
 
@@ -208,26 +203,23 @@ impl Worker {
         }
     }
 
-    fn ask(&self, asker: Asker, question: impl FnOnce(u64) -> Up) {
+    async fn ask(&self, what: Asked) -> TaskResult<Given> {
+        let (asker, answer) = oneshot::channel();
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
         lock(&self.asked).insert(number, asker);
-        self.send(&question(number));
+        self.send(&Up::Ask(number, what));
+        let unanswered = |_| TaskError::transient("the worker did not answer");
+        answer.await.map_err(unanswered)?
     }
 
     /// Hears the worker until it is gone, and ends the process then.
     fn listen(&self, mut socket: UnixStream) {
         while let Ok(down) = read(&mut socket) {
-            let take = |number| lock(&self.asked).remove(&number);
             match down {
                 Down::Cancel => self.cancelled.store(true, Ordering::Relaxed),
-                // Whoever asked may have stopped waiting.
-                Down::Connection(number, found) => {
-                    if let Some(Asker::Connection(asker)) = take(number) {
-                        let _ = asker.send(found.map(Into::into));
-                    }
-                }
-                Down::Variable(number, found) => {
-                    if let Some(Asker::Variable(asker)) = take(number) {
+                Down::Given(number, found) => {
+                    if let Some(asker) = lock(&self.asked).remove(&number) {
+                        // Whoever asked may have stopped waiting.
                         let _ = asker.send(found);
                     }
                 }
@@ -254,10 +246,6 @@ struct ChildHost {
     services: Services,
 }
 
-fn unanswered<E>(_: E) -> TaskError {
-    TaskError::transient("the worker did not answer")
-}
-
 impl Host for ChildHost {
     fn now(&self) -> DateTime<Utc> {
         (self.clock)()
@@ -269,19 +257,15 @@ impl Host for ChildHost {
 
     fn connection<'a>(&'a self, name: &'a str) -> BoxFuture<'a, TaskResult<Connection>> {
         Box::pin(async {
-            let (asker, answer) = oneshot::channel();
-            let question = |number| Up::Connection(number, name.to_owned());
-            self.worker.ask(Asker::Connection(asker), question);
-            answer.await.map_err(unanswered)?
+            let given = self.worker.ask(Asked::Connection(name.to_owned())).await?;
+            given.connection(name)
         })
     }
 
     fn variable<'a>(&'a self, name: &'a str) -> BoxFuture<'a, TaskResult<String>> {
         Box::pin(async {
-            let (asker, answer) = oneshot::channel();
-            let question = |number| Up::Variable(number, name.to_owned());
-            self.worker.ask(Asker::Variable(asker), question);
-            answer.await.map_err(unanswered)?
+            let given = self.worker.ask(Asked::Variable(name.to_owned())).await?;
+            given.variable(name)
         })
     }
 

@@ -1,14 +1,14 @@
 //! What worker and child say to each other: four bytes of length, most significant first, and JSON.
 
-use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tidemill_core::operator::{Connection, Level, Outcome, TaskError, TaskResult};
+use tidemill_core::operator::{Level, Outcome, TaskError, TaskResult};
 use tidemill_core::protocol::Load;
+use tidemill_core::wire::{Asked, Given};
 
 use super::Job;
 
@@ -26,10 +26,8 @@ pub(super) enum Down {
         #[serde(with = "maybe")]
         item: Option<Value>,
     },
-    /// The answer to a question, by its number.
-    Connection(u64, Result<Wire, TaskError>),
-    /// The answer to a question, by its number.
-    Variable(u64, Result<String, TaskError>),
+    /// The answer to a question, by its number. Nothing but this socket ever sees it.
+    Given(u64, Result<Given, TaskError>),
     /// The task should stop.
     Cancel,
 }
@@ -43,10 +41,8 @@ pub(super) enum Up {
     Progress(f64, String),
     /// What it loaded.
     Load(Box<Load>),
-    /// A question, with its number: a connection of this name.
-    Connection(u64, String),
-    /// A question, with its number: a variable of this name.
-    Variable(u64, String),
+    /// A question, with its number.
+    Ask(u64, Asked),
     /// Last of all: how it went.
     Ended(Ended),
 }
@@ -84,49 +80,6 @@ impl Ended {
             Self::Deferred { handle, wait, why } => Outcome::Deferred { handle, wait, why },
             Self::Failed(error) => return Err(error),
         })
-    }
-}
-
-/// A connection on its way to the child. Nothing but this socket ever sees it.
-#[derive(Serialize, Deserialize)]
-pub(super) struct Wire {
-    name: String,
-    kind: String,
-    fields: BTreeMap<String, String>,
-    secrets: BTreeMap<String, String>,
-}
-
-impl std::fmt::Debug for Wire {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Wire")
-            .field("name", &self.name)
-            .finish_non_exhaustive()
-    }
-}
-
-impl From<Connection> for Wire {
-    fn from(connection: Connection) -> Self {
-        let secrets = connection.secrets.into_iter();
-        Self {
-            name: connection.name,
-            kind: connection.kind,
-            fields: connection.fields,
-            secrets: secrets
-                .map(|(name, secret)| (name, secret.reveal().to_owned()))
-                .collect(),
-        }
-    }
-}
-
-impl From<Wire> for Connection {
-    fn from(wire: Wire) -> Self {
-        let mut connection = Self::new(wire.name, wire.kind);
-        connection.fields = wire.fields;
-        wire.secrets
-            .into_iter()
-            .fold(connection, |connection, (name, secret)| {
-                connection.with_secret(name, secret)
-            })
     }
 }
 

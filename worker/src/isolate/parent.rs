@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tidemill_core::operator::{Host, Level, OrFail as _, Outcome, TaskError, TaskResult};
+use tidemill_core::wire::{Asked, Given};
 use tidemill_process::{Family, Lines, Tail};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
@@ -222,13 +223,12 @@ impl Talk {
             Up::Log(level, line) => self.host.log(level, &line),
             Up::Progress(part, words) => self.host.progress(part, &words),
             Up::Load(load) => self.host.load(*load),
-            Up::Connection(number, name) => {
-                let found = self.host.connection(&name).await.map(Into::into);
-                self.say(&Down::Connection(number, found)).await?;
-            }
-            Up::Variable(number, name) => {
-                let found = self.host.variable(&name).await;
-                self.say(&Down::Variable(number, found)).await?;
+            Up::Ask(number, what) => {
+                let found = match what {
+                    Asked::Connection(name) => self.host.connection(&name).await.map(Given::from),
+                    Asked::Variable(name) => self.host.variable(&name).await.map(Given::Variable),
+                };
+                self.say(&Down::Given(number, found)).await?;
             }
             Up::Ended(ended) => return Ok(Some(ended)),
         }

@@ -260,7 +260,7 @@ impl Session {
             });
         let blind = held.wait.as_ref().map_or(BLIND_MAX, |wait| wait.blind + 1);
         if sensor || !error.kind.is_retried() || blind > BLIND_MAX {
-            let report = self.masked(crate::order::failed(error));
+            let report = self.masked(Report::failed(error));
             return self.book.report(attempt, report);
         }
         warn!(attempt = %attempt.attempt, "cannot see how what it waits for stands: {error}");
@@ -335,7 +335,7 @@ impl Session {
             held.end();
             let works = matches!(held.stage, Stage::Busy { works: true, .. });
             let report = if works {
-                crate::order::failed(TaskError::lost("its worker ended before it was done"))
+                Report::failed(TaskError::lost("its worker ended before it was done"))
             } else {
                 Report::HandedOver
             };

@@ -8,6 +8,7 @@ use tidemill_core::spec::TaskKind;
 use tidemill_core::state::{RunType, TaskState};
 use tidemill_core::time::Timestamp;
 use tidemill_core::timetable::Due;
+use tidemill_core::version::Version;
 use tidemill_store::record::AttemptEnd;
 
 use super::{Answer, Asking, changes_to};
@@ -45,18 +46,7 @@ impl Engine {
         let (dag, newest) = self.newest(&ask.dag)?;
         let plan_ix = match &ask.version {
             None => newest,
-            Some(version) => {
-                *self
-                    .world
-                    .dag(dag)
-                    .plans
-                    .get(version)
-                    .ok_or_else(|| Refusal::Unknown {
-                        what: "version",
-                        name: version.to_string(),
-                        nearest: None,
-                    })?
-            }
+            Some(version) => self.plan_of(dag, version)?,
         };
         let plan = Arc::clone(&self.world.plans[plan_ix as usize]);
         let params = given_params(&plan, &ask.params)?;
@@ -163,6 +153,16 @@ impl Engine {
         Ok(changed)
     }
 
+    /// The plan of a version of a DAG.
+    fn plan_of(&self, dag: u32, version: &Version) -> Result<u32, Refusal> {
+        let found = self.world.dag(dag).plans.get(version).copied();
+        found.ok_or_else(|| Refusal::Unknown {
+            what: "version",
+            name: version.to_string(),
+            nearest: None,
+        })
+    }
+
     /// The plan that a run has after it was cleared.
     fn version_for(&self, no: RunNo, version: &RunVersion) -> Result<u32, Refusal> {
         let run = self.at_hand(no)?;
@@ -170,18 +170,7 @@ impl Engine {
         let plan = match version {
             RunVersion::Keep => run.plan_ix,
             RunVersion::Newest => self.newest(&run.plan.definition().id)?.1,
-            RunVersion::This(version) => {
-                *self
-                    .world
-                    .dag(dag)
-                    .plans
-                    .get(version)
-                    .ok_or_else(|| Refusal::Unknown {
-                        what: "version",
-                        name: version.to_string(),
-                        nearest: None,
-                    })?
-            }
+            RunVersion::This(version) => self.plan_of(dag, version)?,
         };
         if plan != run.plan_ix && run.is_busy() {
             return Err(Refusal::invalid(
