@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes the certificates that tests of TLS use: an authority, a server that it signed for 127.0.0.1 and `localhost`, and a
-# key that fits neither. They are kept, so that no test needs a tool; their keys open nothing.
+# Makes the certificates that tests of TLS use: an authority, and two that it signed for 127.0.0.1 and `localhost`. They are
+# kept, so that no test needs a tool; their keys open nothing.
 set -euo pipefail
 cd "$(dirname "$0")"
 work=$(mktemp -d)
@@ -33,10 +33,11 @@ request() { openssl req -new -key "$1" -subj "/CN=$2" -out "$work/request"; }
 sign() { openssl ca -batch -notext -config "$work/ca.conf" -keyfile "$work/authority.key" -in "$work/request" "$@" 2>/dev/null; }
 
 key "$work/authority.key"
-key server.key
-key other.key
 request "$work/authority.key" "Tidemill tests"
 sign -selfsign -extensions authority -out authority.pem
-request server.key scheduler
-sign -cert authority.pem -extensions server -out server.pem
+for name in server renewed; do
+    key $name.key
+    request $name.key $name
+    sign -cert authority.pem -extensions server -out $name.pem
+done
 chmod 0644 ./*.key

@@ -136,7 +136,7 @@ settings! {
     Scheduler {
         /// Where the scheduler listens for workers, people and programs.
         listen: SocketAddr = "127.0.0.1:8790";
-        /// A PEM file with the certificate that the scheduler shows, and those between it and its authority behind it: then it speaks TLS. It is read at the start.
+        /// A PEM file with the certificate that the scheduler shows, and those between it and its authority behind it: then it speaks TLS. It is read again when it is renewed.
         tls_cert: Option<PathBuf>;
         /// A PEM file with the key of that certificate.
         tls_key: Option<PathBuf>;

@@ -294,7 +294,9 @@ impl Scheduler {
 /// Starts a scheduler that may lead or stand by, and answers at its address.
 pub(crate) async fn serve(loaded: &Loaded, environment: &Environment) -> Result<Scheduler, Output> {
     let settings = &loaded.settings;
-    let tls = tls::shown(loaded).map_err(|error| Output::failed(error, USAGE))?;
+    let shown = tls::shown(loaded).map_err(|error| Output::failed(error, USAGE))?;
+    let tls = shown.as_ref().map(tls::Shown::config).transpose();
+    let tls = tls.map_err(|error| Output::failed(error, INVALID))?;
     let store = door::open(loaded, Schema::Migrate).await?;
     let listener = TcpListener::bind(settings.listen).await.map_err(|error| {
         let listen = settings.listen;
@@ -321,6 +323,9 @@ pub(crate) async fn serve(loaded: &Loaded, environment: &Environment) -> Result<
     let gate = Gate::new(process.clone(), &token, gives, logs, vault);
     let router = tidemill_scheduler::gateway::router(gate.clone());
     let limits = tidemill_scheduler::gateway::Limits::default();
+    if let Some(shown) = shown {
+        tokio::spawn(shown.keep_renewed());
+    }
     tokio::spawn(tidemill_scheduler::gateway::serve(
         listener, tls, router, limits, stops,
     ));

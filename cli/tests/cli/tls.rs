@@ -157,7 +157,7 @@ fn who_does_not_know_the_authority_or_speaks_without_tls_is_told_what_to_set() {
 #[test]
 fn files_that_do_not_do_are_one_line_before_anything_starts() {
     let folder = tempfile::tempdir().unwrap();
-    let (cert, key, other) = (file("server.pem"), file("server.key"), file("other.key"));
+    let (cert, key, other) = (file("server.pem"), file("server.key"), file("renewed.key"));
     let nowhere = folder.path().join("nowhere.pem").display().to_string();
     let (of_cert, of_key) = ("--tls-cert".to_owned(), "--tls-key".to_owned());
     for (flags, says) in [
