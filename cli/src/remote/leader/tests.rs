@@ -72,7 +72,8 @@ async fn whoever_answered_last_is_asked_first() {
     leader.look::<Value>("/").await.unwrap();
     assert_eq!((one.asked(), two.asked()), (0, 1));
     // The lead changes hands, and back.
-    (one.answers(200), two.answers(503));
+    one.answers(200);
+    two.answers(503);
     leader.look::<Value>("/").await.unwrap();
     assert_eq!((one.asked(), two.asked()), (1, 1));
     leader.look::<Value>("/").await.unwrap();
@@ -84,8 +85,10 @@ async fn with_nobody_that_leads_each_is_asked_once_and_nothing_is_changed() {
     let (one, two) = (Fake::start(200).await, Fake::start(200).await);
     let leader = leader(&[&one, &two]);
     leader.look::<Value>("/").await.unwrap();
-    (one.answers(503), two.answers(503));
-    (one.asked(), two.asked());
+    for server in [&one, &two] {
+        server.answers(503);
+        server.asked();
+    }
     let none = leader.look::<Value>("/").await.unwrap_err();
     assert_eq!((one.asked(), two.asked()), (1, 1));
     assert!(none.stderr.contains("Nothing was changed"), "{none:?}");
