@@ -52,9 +52,9 @@ struct Secure {
 
 impl Secure {
     fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let free = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = free.local_addr().unwrap().to_string();
+        let folder = tempfile::tempdir().expect("it works");
+        let free = TcpListener::bind("127.0.0.1:0").expect("it works");
+        let address = free.local_addr().expect("it works").to_string();
         drop(free);
         let (at, listen) = (folder.path().to_owned(), address.clone());
         let scheduler = std::thread::spawn(move || {

@@ -27,46 +27,46 @@ fn provider() -> Arc<CryptoProvider> {
 }
 
 fn certificate(name: &str) -> CertificateDer<'static> {
-    CertificateDer::from_pem_file(file(name)).unwrap()
+    CertificateDer::from_pem_file(file(name)).expect("it works")
 }
 
 /// A server that says hello to whoever speaks TLS. It goes when what is given back is dropped.
 async fn start(limits: Limits) -> (SocketAddr, watch::Sender<bool>) {
-    let key = PrivateKeyDer::from_pem_file(file("server.key")).unwrap();
+    let key = PrivateKeyDer::from_pem_file(file("server.key")).expect("it works");
     let tls = ServerConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
-        .unwrap()
+        .expect("it works")
         .with_no_client_auth()
         .with_single_cert(vec![certificate("server.pem")], key);
     let router = Router::new().route("/", get(|| async { "hello" }));
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("it works");
+    let address = listener.local_addr().expect("it works");
     let (stop, stops) = watch::channel(false);
-    let tls = Some(Arc::new(tls.unwrap()));
+    let tls = Some(Arc::new(tls.expect("it works")));
     tokio::spawn(serve(listener, tls, router, limits, stops));
     (address, stop)
 }
 
 async fn ask(mut stream: impl AsyncRead + AsyncWrite + Unpin) -> String {
     let request = b"GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
-    stream.write_all(request).await.unwrap();
+    stream.write_all(request).await.expect("it works");
     let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
+    stream.read_to_string(&mut answer).await.expect("it works");
     answer
 }
 
 async fn ask_by_tls(address: SocketAddr) -> String {
     let mut roots = RootCertStore::empty();
-    roots.add(certificate("authority.pem")).unwrap();
+    roots.add(certificate("authority.pem")).expect("it works");
     let config = ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
-        .unwrap()
+        .expect("it works")
         .with_root_certificates(roots)
         .with_no_client_auth();
-    let stream = TcpStream::connect(address).await.unwrap();
-    let name = ServerName::try_from("localhost").unwrap();
+    let stream = TcpStream::connect(address).await.expect("it works");
+    let name = ServerName::try_from("localhost").expect("it works");
     let connector = TlsConnector::from(Arc::new(config));
-    ask(connector.connect(name, stream).await.unwrap()).await
+    ask(connector.connect(name, stream).await.expect("it works")).await
 }
 
 #[tokio::test]
