@@ -155,6 +155,7 @@ statements! {
         TASK_NAMED = "history" / "task_named",
         TASK_PAST = "history" / "task_past",
         TASKS_OF_RUN = "history" / "tasks_of_run",
+        VERSION_USES = "history" / "version_uses",
 
         LEADER_RESIGN = "lead" / "leader_resign",
 
@@ -208,6 +209,7 @@ statements! {
 
         GRID_CELLS = "history" / "grid_cells",
         RECENT_RUNS = "history" / "recent_runs",
+        RUN_DAYS = "history" / "run_days",
         SEARCH_DAGS = "history" / "search_dags",
 
         LEADER_HOLDER = "lead" / "leader_holder",

@@ -1,6 +1,7 @@
 //! What pages and the command line read: lists that go on from where the last page of them ended, never from a count.
 
 mod attempts;
+mod days;
 mod failures;
 mod filter;
 mod grid;
@@ -10,8 +11,10 @@ mod of_run;
 mod people;
 mod runs;
 mod tasks;
+mod versions;
 
 pub use attempts::{AttemptCursor, TaskPast};
+pub use days::DayCount;
 pub use failures::Failure;
 pub use filter::{Cursor, LoadFilter, RunFilter};
 pub use grid::{Grid, GridCell};
@@ -19,6 +22,7 @@ pub use logs::AuditOf;
 pub use of_run::{TaskOfRun, Tasks};
 pub use runs::Found;
 pub use tasks::InState;
+pub use versions::VersionUse;
 
 /// How many rows a page of a list has at most, whatever is asked for.
 pub const PAGE_ROWS_MAX: u32 = 1_000;

@@ -100,10 +100,12 @@ on_both! {
         what_is_due_is_taken_by_one_relay;
     pages:
         attempts_are_listed_by_task_and_by_run,
+        days_are_counted_by_state,
         loads_are_listed_page_after_page,
         runs_are_listed_page_after_page,
         the_grid_sums_up_mapped_tasks,
         the_logs_are_listed_page_after_page,
+        versions_are_listed_with_how_many_runs_have_them,
         what_people_set_is_listed,
         things_are_found_by_their_names;
     plans:

@@ -2,10 +2,11 @@
 
 use tidemill_core::protocol::{InstanceRef, NOT_MAPPED, RunNo, TaskNo};
 use tidemill_core::state::{RunState, RunType, TaskState};
+use tidemill_core::time::Timestamp;
 use tidemill_store::Store;
 use tidemill_store::history::{AttemptCursor, AuditOf, Cursor, LoadFilter, RunFilter, Tasks};
 use tidemill_store::record::{
-    AuditRow, BackfillRow, BackfillState, Changes, DateState, LoadRow, RunRow, TaskRow,
+    AuditRow, BackfillRow, BackfillState, Changes, DateState, LoadRow, RunRow, TaskRow, VersionRow,
 };
 
 use crate::place::Place;
@@ -225,6 +226,71 @@ pub(crate) async fn the_grid_sums_up_mapped_tasks(place: &Place) {
     assert_eq!(seen, [(TaskState::Failed, 1), (TaskState::Success, 2)]);
     let after = store.instances(mapped, 1, 10).await.expect("it reads");
     assert_eq!(after, std::slice::from_ref(last));
+}
+
+pub(crate) async fn days_are_counted_by_state(place: &Place) {
+    let leader = lead(&place.store).await;
+    let mut all = history();
+    // The run of day 9 failed and covers the last microsecond of day 8 on; one began before 1970.
+    let last_moment = |n: i64| Timestamp::from_micros(day(n).micros() - 1);
+    for run in &mut all.new_runs {
+        match run.id.0 {
+            9 => (run.start, run.state) = (last_moment(9), RunState::Failed),
+            10 => run.start = Timestamp::from_micros(-1),
+            _ => {}
+        }
+    }
+    put(&leader, 1, &all).await;
+    let (store, crm) = (&place.store, dag_id("crm"));
+    let counts = async |within| {
+        let days = store.run_days(&crm, within).await.expect("it reads");
+        let first = day(0).micros() / 86_400_000_000;
+        let seen = days.iter().map(|of| (of.day - first, of.state, of.count));
+        seen.collect::<Vec<_>>()
+    };
+    let expected = [
+        (7, RunState::Failed, 1),
+        (8, RunState::Failed, 1),
+        (8, RunState::Success, 1),
+    ];
+    assert_eq!(counts(day(7)..day(9)).await, expected);
+    let long_ago = counts(Timestamp::from_micros(-5)..Timestamp::from_micros(0)).await;
+    let first = day(0).micros() / 86_400_000_000;
+    assert_eq!(long_ago, [(-1 - first, RunState::Success, 1)]);
+    let shop = store.run_days(&dag_id("shop_eu"), day(7)..day(9)).await;
+    assert_eq!(shop.expect("it reads"), []);
+}
+
+pub(crate) async fn versions_are_listed_with_how_many_runs_have_them(place: &Place) {
+    let leader = lead(&place.store).await;
+    let mut all = history();
+    let newer = VersionRow {
+        deployed_at: at(9),
+        ..version_row("crm", "another")
+    };
+    all.versions.push(newer.clone());
+    for run in all.new_runs.iter_mut().filter(|run| run.id.0 >= 23) {
+        run.version = newer.version.clone();
+    }
+    put(&leader, 1, &all).await;
+    let uses = async |dag: &str, runs| {
+        let uses = place.store.version_uses(&dag_id(dag), runs).await;
+        let seen = uses.expect("it reads").into_iter();
+        seen.map(|of| (of.version, of.deployed_at, of.runs, of.last_start))
+            .collect::<Vec<_>>()
+    };
+    let older = &all.versions[0].version;
+    let all_of_it = [
+        (newer.version.clone(), at(9), 3, Some(day(25))),
+        (older.clone(), at(1), 21, Some(day(22))),
+    ];
+    assert_eq!(uses("crm", 1_000).await, all_of_it);
+    let few = [
+        (newer.version.clone(), at(9), 2, Some(day(25))),
+        (older.clone(), at(1), 0, None),
+    ];
+    assert_eq!(uses("crm", 2).await, few);
+    assert_eq!(uses("nobody", 2).await, []);
 }
 
 pub(crate) async fn attempts_are_listed_by_task_and_by_run(place: &Place) {

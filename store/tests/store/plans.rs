@@ -173,6 +173,11 @@ fn asked() -> Vec<Asked> {
         (statement!(each "history/grid_cells"), &["#77"]),
         (statement!(each "history/recent_runs"), &["12"]),
         (
+            statement!(each "history/run_days"),
+            &["'dag_3'", "@1700000000", "@1700086400"],
+        ),
+        (statement!("history/version_uses"), &["'dag_3'", "25"]),
+        (
             statement!("history/failures"),
             &["@1700000000", "25", "100"],
         ),
