@@ -20,6 +20,9 @@ const SVG: &str = "image/svg+xml";
 /// The style of the page of a task, a part of the one style sheet.
 const TASK_STYLE: &str = include_str!("../assets/task.css");
 
+/// The style of the pages of a DAG, likewise.
+const DAG_STYLE: &str = include_str!("../assets/dag.css");
+
 /// Name, kind, contents. The style of drawings is added to that of pages.
 const FILES: [(&str, &str, &str); 9] = [
     ("tidemill.css", CSS, include_str!("../assets/tidemill.css")),
@@ -56,6 +59,7 @@ impl Assets {
             let mut bytes = text.as_bytes().to_vec();
             if name == "tidemill.css" {
                 bytes.extend_from_slice(TASK_STYLE.as_bytes());
+                bytes.extend_from_slice(DAG_STYLE.as_bytes());
                 bytes.extend_from_slice(tidemill_draw::STYLE.as_bytes());
             }
             let hash = hex(&digest(&SHA256, &bytes).as_ref()[..8]);

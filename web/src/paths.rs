@@ -3,6 +3,7 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use tidemill_core::id::DagId;
 use tidemill_core::protocol::{MapIndex, NOT_MAPPED};
+use tidemill_core::version::Version;
 
 /// Names of runs have colons and dashes, which need no escape in a path.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
@@ -20,6 +21,17 @@ pub(crate) fn part(text: &str) -> String {
 /// A DAG.
 pub(crate) fn dag(dag: &DagId) -> String {
     format!("/dags/{dag}")
+}
+
+/// What changed between two versions of a DAG.
+pub(crate) fn diff(dag: &DagId, (from, to): (&Version, &Version)) -> String {
+    let (from, to) = (part(from.as_str()), part(to.as_str()));
+    format!("/dags/{dag}/diff?from={from}&to={to}")
+}
+
+/// A version of a DAG.
+pub(crate) fn version(dag: &DagId, version: &Version) -> String {
+    format!("/dags/{dag}/definition?version={}", part(version.as_str()))
 }
 
 /// A run.

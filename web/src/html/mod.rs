@@ -2,8 +2,10 @@
 //! escaped.
 
 mod bars;
+mod chart;
 mod chip;
 mod gantt;
+mod markdown;
 mod spans;
 mod squares;
 mod when;
@@ -13,10 +15,14 @@ use std::fmt;
 use askama::filters::HtmlSafe;
 
 pub(crate) use bars::{Bar, bars};
+pub(crate) use chart::{Column, chart};
 pub(crate) use chip::{Chip, Tone};
 pub(crate) use gantt::{Doing, Lane, Stretch, gantt};
+pub(crate) use markdown::markdown;
 pub(crate) use spans::{Span, spans};
-pub(crate) use squares::{Head, RowHead, Square, head_cell, row_end, row_start, square};
+pub(crate) use squares::{
+    Head, RowHead, Square, head_cell, row_end, row_start, square, version_cell,
+};
 pub(crate) use when::{When, day, in_time, took};
 
 /// HTML that is finished: templates do not escape it again.
@@ -32,6 +38,22 @@ impl Html {
     /// An instant.
     pub(crate) fn of_when(when: When) -> Self {
         Self(when.to_string())
+    }
+
+    /// A link within these pages.
+    pub(crate) fn link(href: &str, words: &str) -> Self {
+        Self(format!(
+            "<a href=\"{}\">{}</a>",
+            escape(href),
+            escape(words)
+        ))
+    }
+
+    /// One after the other.
+    #[must_use]
+    pub(crate) fn and(mut self, next: &Self) -> Self {
+        self.0.push_str(&next.0);
+        self
     }
 
     /// A drawing of a DAG: `tidemill-draw` escapes all text in it.

@@ -82,6 +82,19 @@ pub(crate) fn head_cell(out: &mut Html, head: &Head<'_>) {
     );
 }
 
+/// Writes what is below the head of a column: a way to what changed, if this run has another version than the one before.
+pub(crate) fn version_cell(out: &mut Html, changed: Option<(String, String)>) {
+    let Some((href, says)) = changed else {
+        out.0.push_str("<td>");
+        return;
+    };
+    let (href, says) = (escape(&href), escape(&says));
+    let _ = write!(
+        out.0,
+        "<td><a href=\"{href}\" title=\"what changed: {says}\">{says}</a>"
+    );
+}
+
 /// The head of a row: a task or a group.
 pub(crate) struct RowHead<'a> {
     /// Its id.

@@ -1,4 +1,15 @@
-//! A DAG: what it is, and its runs as a grid or as a graph.
+//! A DAG: its runs as a grid or as a graph here, and what else there is to see of it in the files beside.
+
+pub(crate) mod calendar;
+pub(crate) mod definition;
+pub(crate) mod details;
+pub(crate) mod diff;
+pub(crate) mod durations;
+mod head;
+mod planned;
+pub(crate) mod runs;
+mod tasks;
+mod words;
 
 use std::collections::HashMap;
 
@@ -9,24 +20,41 @@ use tidemill_core::protocol::NOT_MAPPED;
 use tidemill_core::spec::DagSpec;
 use tidemill_core::state::TaskState;
 use tidemill_draw::{Mark, Picture, svg_in_page};
-use tidemill_store::history::{Cursor, Grid, RunFilter};
+use tidemill_store::history::{Cursor, Grid};
 use tidemill_store::record::RunRow;
 
 use super::grid::{self, GridView};
 use super::page;
-use super::rows::{self, Known, RunLine, place, placed};
+use super::rows::{Known, RunLine, place, placed};
+use crate::access::Policy;
 use crate::frame::Frame;
 use crate::html::{Chip, Html, Tone};
 use crate::input::Asking;
 use crate::oops::Oops;
 use crate::paths;
-use crate::routes::ThisDag;
+use crate::routes::{Routes, ThisDag};
+use head::{Head, View};
 
 /// A page of the grid has about so many squares: a wide DAG shows fewer runs.
 const SQUARES_MAX: usize = 10_000;
 /// And no more runs than that, because nobody looks at more at once.
 const RUNS_MAX: usize = 50;
 const RUNS_MIN: usize = 5;
+
+/// The views of a DAG, and what is read for them.
+pub(crate) fn routes(routes: Routes) -> Routes {
+    let see = Policy::VIEW_DAG;
+    routes
+        .get("/dags/{dag}", see, grid)
+        .get("/dags/{dag}/graph", see, graph)
+        .get("/dags/{dag}/runs", see, runs::show)
+        .get("/dags/{dag}/calendar", see, calendar::show)
+        .get("/dags/{dag}/durations", see, durations::show)
+        .get("/dags/{dag}/definition", see, definition::show)
+        .get("/dags/{dag}/definition/raw", see, definition::raw)
+        .get("/dags/{dag}/diff", see, diff::show)
+        .get("/dags/{dag}/details", see, details::show)
+}
 
 /// Which run is looked at, and where the grid begins.
 #[derive(Debug, Default, Deserialize)]
@@ -38,25 +66,12 @@ pub(crate) struct DagQuery {
     before: String,
 }
 
-/// What all views of a DAG show.
-struct Head {
-    id: DagId,
-    href: String,
-    doc: String,
-    paused: bool,
-    edits: u32,
-    last: Option<Chip>,
-    operates: bool,
-    facts: Vec<(&'static str, String)>,
-}
-
 #[derive(Template)]
 #[template(path = "dag.html")]
 pub(crate) struct DagPage {
     frame: Frame,
     head: Head,
     selected: Option<RunLine>,
-    selected_query: String,
     legend: Vec<Chip>,
     grid: Option<GridView>,
     graph: Option<Html>,
@@ -70,69 +85,25 @@ struct Loaded {
 }
 
 async fn load(frame: &Frame, dag: &DagId, query: &DagQuery) -> Result<Loaded, Oops> {
-    let store = frame.web.store();
-    let gone = || Oops::not_found(format!("there is no DAG `{dag}`, or you may not see it"));
-    let row = store.dags().await?.into_iter().find(|row| row.id == *dag);
-    let row = row.ok_or_else(gone)?;
-    let version = match &row.version {
-        Some(version) => version.clone(),
-        // It was removed, and is shown as it was last.
-        None => {
-            let versions = store.versions(dag).await?;
-            versions.into_iter().next().ok_or_else(gone)?.version
-        }
-    };
-    let spec = frame.web.specs().of(store, dag, &version).await?;
-    let spec = spec.ok_or_else(gone)?;
     let selected = match query.run.as_str() {
         "" => None,
         name => {
-            let found = store.run_named(dag, name).await?;
+            let found = frame.web.store().run_named(dag, name).await?;
             Some(found.ok_or_else(|| Oops::not_found(format!("`{dag}` has no run of this name")))?)
         }
     };
     Ok(Loaded {
-        known: Known { row, spec },
+        known: head::known(frame, dag).await?,
         selected,
     })
 }
 
-fn head(frame: &Frame, known: &Known, last: Option<&RunRow>) -> Head {
-    let (definition, notes) = (&known.spec.definition, &known.spec.notes);
-    let mut facts = vec![
-        ("Schedule", rows::schedule(&definition.schedule)),
-        ("Next", rows::next(known, frame.now)),
-        ("Tasks", definition.tasks.len().to_string()),
-        ("Version", known.spec.version().short().to_owned()),
-    ];
-    if !notes.owner.is_empty() {
-        facts.push(("Owner", notes.owner.clone()));
-    }
-    if !notes.tags.is_empty() {
-        facts.push(("Tags", notes.tags.join(", ")));
-    }
-    if known.row.version.is_none() {
-        facts.push(("Removed", "it makes no new runs".to_owned()));
-    }
-    Head {
-        href: paths::dag(&known.row.id),
-        doc: notes.doc.clone(),
-        paused: known.row.paused,
-        edits: known.row.edits,
-        last: last.map(|run| run.state.into()),
-        operates: frame.operates(&known.row.id),
-        facts,
-        id: known.row.id.clone(),
-    }
-}
-
-fn page(frame: Frame, loaded: &Loaded, last: Option<&RunRow>) -> DagPage {
+fn page(frame: Frame, loaded: &Loaded, (on, last): (View, Option<&RunRow>)) -> DagPage {
     let selected = loaded.selected.as_ref();
+    let query = selected.map(|run| format!("?run={}", paths::part(&run.name)));
+    let at = (on, query.as_deref().unwrap_or_default());
     DagPage {
-        head: head(&frame, &loaded.known, last),
-        selected_query: selected
-            .map(|run| format!("?run={}", paths::part(&run.name)))
-            .unwrap_or_default(),
+        head: Head::new(&frame, &loaded.known, at, last),
         selected: selected.map(|run| RunLine::new(run, frame.now)),
         legend: Vec::new(),
         grid: None,
@@ -169,7 +140,7 @@ pub(crate) async fn grid(
         &read,
         (loaded.selected.as_ref().map(|run| run.id), frame.now),
     );
-    let mut page = page(frame, &loaded, read.runs.first());
+    let mut page = page(frame, &loaded, (View::Grid, read.runs.first()));
     page.grid = Some(GridView { older, ..view });
     page.legend = TaskState::ALL
         .iter()
@@ -185,11 +156,7 @@ pub(crate) async fn graph(
 ) -> Result<DagPage, Oops> {
     let mut loaded = load(&frame, &dag, &query).await?;
     let store = frame.web.store();
-    let of = RunFilter {
-        dag: Some(dag.clone()),
-        ..RunFilter::default()
-    };
-    let last = store.runs(&of, Cursor::START, 1).await?.into_iter().next();
+    let last = head::last_run(&frame, &dag).await?;
     if loaded.selected.is_none() {
         loaded.selected.clone_from(&last);
     }
@@ -213,7 +180,7 @@ pub(crate) async fn graph(
     let selected = loaded.selected.as_ref();
     let href = |task: &str| Some(paths::task(&dag, &selected?.name, task, NOT_MAPPED));
     let drawn = draw(&spec, &states, &href);
-    let mut page = page(frame, &loaded, last.as_ref());
+    let mut page = page(frame, &loaded, (View::Graph, last.as_ref()));
     page.graph = Some(drawn);
     Ok(page)
 }

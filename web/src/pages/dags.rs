@@ -23,9 +23,25 @@ pub(crate) struct DagsQuery {
     tag: String,
     owner: String,
     state: String,
+    /// Whether DAGs are chosen: `some` begins with none, `all` with all that are shown.
+    choose: String,
 }
 
 impl DagsQuery {
+    /// The address of the list with this choice.
+    fn choosing(&self, choose: &str) -> String {
+        let pairs = [
+            ("q", self.q.as_str()),
+            ("tag", &self.tag),
+            ("owner", &self.owner),
+            ("state", &self.state),
+            ("choose", choose),
+        ];
+        let pairs = pairs.iter().filter(|(_, value)| !value.is_empty());
+        let pairs = pairs.map(|(name, value)| format!("{name}={}", paths::part(value)));
+        format!("/dags?{}", pairs.collect::<Vec<_>>().join("&"))
+    }
+
     fn is_narrow(&self) -> bool {
         [&self.q, &self.tag, &self.owner, &self.state]
             .iter()
@@ -77,6 +93,8 @@ pub(crate) struct DagsPage {
     tags: BTreeSet<String>,
     owners: BTreeSet<String>,
     states: [&'static str; 6],
+    /// Whether there is a row that can be chosen.
+    can_choose: bool,
     rows: Vec<DagLine>,
 }
 
@@ -99,6 +117,7 @@ pub(crate) async fn show(frame: Frame, Asking(query): Asking<DagsQuery>) -> Resu
             "cancelled",
             "paused",
         ],
+        can_choose: known.iter().any(|dag| frame.operates(&dag.row.id)),
         rows: Vec::new(),
         query,
         frame,

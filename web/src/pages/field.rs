@@ -86,7 +86,7 @@ fn input(spec: &ParamSpec, text: &str) -> Input {
     }
 }
 
-fn takes(spec: &ParamSpec) -> String {
+pub(super) fn takes(spec: &ParamSpec) -> String {
     let kind = match &spec.kind {
         ParamKind::Text => "text",
         ParamKind::Integer => "a whole number",

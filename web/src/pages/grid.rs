@@ -12,7 +12,9 @@ use tidemill_store::history::{Grid, GridCell};
 use tidemill_store::record::RunRow;
 
 use super::rows::lasted;
-use crate::html::{Head, Html, RowHead, Square, head_cell, row_end, row_start, square, took};
+use crate::html::{
+    Head, Html, RowHead, Square, head_cell, row_end, row_start, square, took, version_cell,
+};
 use crate::paths;
 
 /// A grid as the template puts it in.
@@ -20,6 +22,8 @@ pub(crate) struct GridView {
     pub(crate) columns: usize,
     pub(crate) longest: String,
     pub(crate) heads: Html,
+    /// Where a run has another version than the one before it, if any has.
+    pub(crate) versions: Option<Html>,
     pub(crate) body: Html,
     pub(crate) older: Option<String>,
 }
@@ -201,9 +205,17 @@ pub(crate) fn view(
     let span = |run: &RunRow| lasted(run.started_at, run.ended_at, now);
     let longest = runs.iter().filter_map(|run| span(run)).max();
     let mut heads = Html::default();
+    let (mut versions, mut any) = (Html::default(), false);
     let mut version: Option<&Version> = None;
     for run in &runs {
-        let changed = version.is_some_and(|before| *before != run.version);
+        let before = version.filter(|before| **before != run.version);
+        let changed = before.is_some();
+        any |= changed;
+        let mark = before.map(|before| {
+            let says = format!("{} → {}", before.short(), run.version.short());
+            (paths::diff(&run.dag, (before, &run.version)), says)
+        });
+        version_cell(&mut versions, mark);
         version = Some(&run.version);
         head_cell(
             &mut heads,
@@ -256,6 +268,7 @@ pub(crate) fn view(
         columns: runs.len(),
         longest: longest.map(took).unwrap_or_default(),
         heads,
+        versions: any.then_some(versions),
         body,
         older: None,
     }

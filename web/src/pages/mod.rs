@@ -9,6 +9,7 @@ mod field;
 mod grid;
 mod health;
 mod home;
+mod many;
 mod people;
 mod rows;
 mod run;
@@ -61,17 +62,17 @@ fn overview(routes: Routes) -> Routes {
         .post("/leave", Policy::OWN, enter::leave)
         .get("/", Policy::VIEW, home::show)
         .get("/dags", Policy::VIEW, dags::show)
+        .post("/dags", Policy::OPERATE, many::send)
         .get("/runs", Policy::VIEW, runs::show)
         .get("/search", Policy::VIEW, search::show)
         .get("/workers", Policy::VIEW, workers::show)
 }
 
 fn of_dag(routes: Routes) -> Routes {
-    let (see, operate) = (Policy::VIEW_DAG, Policy::OPERATE_DAG);
-    routes
-        .get("/dags/{dag}", see, dag::grid)
-        .get("/dags/{dag}/graph", see, dag::graph)
+    let operate = Policy::OPERATE_DAG;
+    dag::routes(routes)
         .post("/dags/{dag}/pause", operate, deed::pause)
+        .post("/dags/{dag}/resume", operate, deed::resume_and_run)
         .get("/dags/{dag}/trigger", operate, trigger::show)
         .post("/dags/{dag}/trigger", operate, trigger::send)
 }

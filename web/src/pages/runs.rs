@@ -1,9 +1,13 @@
 //! The list of runs. Its filters and its place are in the address.
 
+use std::time::Duration;
+
 use askama::Template;
+use chrono::{NaiveDate, NaiveTime};
 use serde::Deserialize;
 use tidemill_core::id::DagId;
 use tidemill_core::state::{RunState, RunType};
+use tidemill_core::time::Timestamp;
 use tidemill_store::history::{Cursor, RunFilter};
 
 use super::page;
@@ -13,34 +17,59 @@ use crate::input::Asking;
 use crate::oops::Oops;
 use crate::paths;
 
-const ROWS: u32 = 50;
+pub(super) const ROWS: u32 = 50;
+const DAY: Duration = Duration::from_secs(86_400);
 
 /// What the list is narrowed to, and after which run it goes on.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct RunsQuery {
-    dag: String,
-    state: String,
-    kind: String,
-    name: String,
+    pub(super) dag: String,
+    pub(super) state: String,
+    pub(super) kind: String,
+    pub(super) name: String,
+    /// The first day that a run covers, in UTC: `2025-01-31`.
+    pub(super) from: String,
+    /// The last one.
+    pub(super) to: String,
     /// The start of the last run of the page before, in microseconds, and its number: `1735689600000000.77`.
-    after: String,
+    pub(super) after: String,
 }
 
 impl RunsQuery {
+    fn narrow(&self) -> [(&'static str, &String); 5] {
+        [
+            ("state", &self.state),
+            ("kind", &self.kind),
+            ("name", &self.name),
+            ("from", &self.from),
+            ("to", &self.to),
+        ]
+    }
+
+    /// Whether the list is of less than one DAG.
+    pub(super) fn is_narrow_in_dag(&self) -> bool {
+        self.narrow().iter().any(|(_, value)| !value.is_empty())
+    }
+
     fn is_narrow(&self) -> bool {
-        [&self.dag, &self.state, &self.kind, &self.name]
+        !self.dag.is_empty() || self.is_narrow_in_dag()
+    }
+
+    /// Whether runs between those of the list are left out.
+    pub(super) fn has_gaps(&self) -> bool {
+        [&self.state, &self.kind, &self.name]
             .iter()
             .any(|part| !part.is_empty())
     }
 
-    fn filter(&self) -> Result<RunFilter, Oops> {
+    pub(super) fn filter(&self) -> Result<RunFilter, Oops> {
         let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         let wrong = |what: &str, why: String| Oops::invalid(format!("{what}: {why}"));
         let dag = given(self.dag.trim()).map(|dag| DagId::parse(&dag));
         let state = given(&self.state).map(|state| state.parse::<RunState>());
         let kind = given(&self.kind).map(|kind| kind.parse::<RunType>());
-        Ok(RunFilter {
+        let mut filter = RunFilter {
             dag: dag
                 .transpose()
                 .map_err(|error| wrong("DAG", error.to_string()))?,
@@ -48,23 +77,47 @@ impl RunsQuery {
             kind: kind.transpose().map_err(|error| wrong("kind", error))?,
             name: given(&self.name),
             ..RunFilter::default()
-        })
+        };
+        if let Some(from) = day("from", &self.from)? {
+            filter.start.start = from;
+        }
+        if let Some(to) = day("to", &self.to)? {
+            filter.start.end = to.after(DAY);
+        }
+        Ok(filter)
     }
 
-    fn older(&self, last: Cursor) -> String {
-        let mut href = "/runs?".to_owned();
-        let pairs = [
-            ("dag", &self.dag),
-            ("state", &self.state),
-            ("kind", &self.kind),
-            ("name", &self.name),
-        ];
+    /// The address of the next page of a list.
+    pub(super) fn older(&self, list: &str, last: Cursor) -> String {
+        let mut href = format!("{list}?");
+        let pairs = self.narrow();
         for (name, value) in pairs.into_iter().filter(|(_, value)| !value.is_empty()) {
             href.push_str(&format!("{name}={}&", paths::part(value)));
         }
         href.push_str(&format!("after={}", placed(last)));
         href
     }
+}
+
+/// The beginning of a day in UTC; none if nothing was given.
+fn day(what: &str, text: &str) -> Result<Option<Timestamp>, Oops> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let date = NaiveDate::parse_from_str(text, "%Y-%m-%d");
+    let date = date.map_err(|_| {
+        Oops::invalid(format!(
+            "{what}: this is no day; write it as 2025-01-31, in UTC"
+        ))
+    })?;
+    Ok(Some(date.and_time(NaiveTime::MIN).and_utc().into()))
+}
+
+/// The words of the states and kinds that a list can be narrowed to.
+pub(super) fn choices() -> (Vec<&'static str>, Vec<&'static str>) {
+    let states = RunState::ALL.iter().map(|state| state.word());
+    let kinds = RunType::ALL.iter().map(|kind| kind.word());
+    (states.collect(), kinds.collect())
 }
 
 #[derive(Template)]
@@ -89,15 +142,19 @@ pub(crate) async fn show(frame: Frame, Asking(query): Asking<RunsQuery>) -> Resu
     let older = runs
         .last()
         .filter(|_| runs.len() == ROWS as usize)
-        .map(|last| query.older(Cursor::from(last)));
+        .map(|last| match query.dag.trim() {
+            "" => query.older("/runs", Cursor::from(last)),
+            dag => query.older("/runs", Cursor::from(last)) + "&dag=" + &paths::part(dag),
+        });
     let dags = store.dags().await?.into_iter();
+    let (states, kinds) = choices();
     Ok(RunsPage {
         dags: dags
             .map(|row| row.id)
             .filter(|dag| frame.sees(dag))
             .collect(),
-        states: RunState::ALL.iter().map(|state| state.word()).collect(),
-        kinds: RunType::ALL.iter().map(|kind| kind.word()).collect(),
+        states,
+        kinds,
         rows: runs
             .iter()
             .filter(|run| frame.sees(&run.dag))

@@ -174,7 +174,8 @@ fn asked(frame: &Frame, trigger: Trigger) -> Asked {
     }
 }
 
-fn plain_trigger(dag: &DagId) -> Trigger {
+/// A run with its params' defaults that covers the last complete interval.
+pub(super) fn plain_trigger(dag: &DagId) -> Trigger {
     Trigger {
         dag: dag.clone(),
         name: None,

@@ -21,13 +21,14 @@ fn path(route: &str, dag: &str) -> String {
         .replace("{deed}", "clear")
 }
 
-const WITHOUT_A_DAG: [&str; 6] = [
+const WITHOUT_A_DAG: [&str; 7] = [
     "/",
     "/dags",
     "/runs",
     "/search?q=dag",
     "/search?q=run_4",
     "/runs?dag=secret_dag",
+    "/dags?choose=all",
 ];
 
 #[tokio::test]

@@ -401,7 +401,7 @@ fn version(name: &str) -> VersionRow {
     }
 }
 
-fn run(id: i64, version: &VersionRow, state: RunState) -> RunRow {
+pub(crate) fn run(id: i64, version: &VersionRow, state: RunState) -> RunRow {
     RunRow {
         id: RunNo(id),
         dag: version.dag.clone(),
@@ -479,7 +479,7 @@ pub(crate) fn attempt(run: i64, no: u32) -> AttemptRow {
     }
 }
 
-fn dag_row(version: &VersionRow) -> DagRow {
+pub(crate) fn dag_row(version: &VersionRow) -> DagRow {
     DagRow {
         id: DagId::parse(version.dag.as_str()).expect("it works"),
         version: Some(version.version.clone()),

@@ -1,7 +1,9 @@
 //! The site, driven in memory: who is let in, what changes things, what pages show, and what happens to whatever is wrong.
 
 mod access;
+mod dag_pages;
 mod kit;
+mod many;
 mod pages;
 mod run;
 mod sign_in;

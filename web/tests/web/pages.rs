@@ -7,12 +7,24 @@ use tidemill_web::DoorError;
 
 use crate::kit::{Kit, run_path, wide};
 
-const PAGES: [&str; 12] = [
+const PAGES: [&str; 24] = [
     "/",
     "/dags",
     "/dags?state=failed",
     "/dags/open_dag",
     "/dags/open_dag/graph",
+    "/dags/open_dag/runs",
+    "/dags/open_dag/runs?name=%22%27%3E%3Cscript%3Ealert(1)%3C/script%3E",
+    "/dags/open_dag/calendar",
+    "/dags/open_dag/calendar?year=2025",
+    "/dags/open_dag/durations",
+    "/dags/open_dag/durations?last=500&from=9999",
+    "/dags/open_dag/definition",
+    "/dags/open_dag/definition?q=%22%27%3E%3Cscript%3Ealert(1)%3C/script%3E",
+    "/dags/open_dag/diff",
+    "/dags/open_dag/details",
+    "/dags?choose=some",
+    "/dags?choose=%22%27%3E%3Cscript%3Ealert(1)%3C/script%3E",
     "/runs",
     "/runs?dag=open_dag&state=failed",
     "/search",

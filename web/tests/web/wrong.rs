@@ -33,6 +33,7 @@ async fn bad_addresses_methods_and_forms_are_refused_with_a_page() {
         ("/runs?state=sideways", 422),
         ("/runs?dag=%3Cb%3E", 422),
         ("/runs?after=1", 422),
+        ("/runs?from=%3Cb%3E", 422),
         ("/runs?after=99999999999999999999.1", 422),
         ("/static/..%2fCargo.toml", 404),
         (long.as_str(), 404),
@@ -46,7 +47,7 @@ async fn bad_addresses_methods_and_forms_are_refused_with_a_page() {
     for method in [Method::POST, Method::PUT, Method::DELETE, Method::PATCH] {
         let answer = kit
             .send(
-                request(method, "admin", "/dags")
+                request(method, "admin", "/runs")
                     .body(Body::empty())
                     .unwrap(),
             )

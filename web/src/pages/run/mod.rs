@@ -11,6 +11,9 @@ use serde::Deserialize;
 use tidemill_core::id::DagId;
 use tidemill_core::protocol::NOT_MAPPED;
 use tidemill_core::state::{RunState, TaskState};
+use tidemill_core::version::Version;
+use tidemill_store::history::Grid;
+use tidemill_store::record::RunRow;
 
 use super::dag::{draw, states_of};
 use super::page;
@@ -129,8 +132,9 @@ pub(crate) async fn show(
         return Err(Oops::not_found("a run has no such view"));
     }
     let grid = of.grid(&frame).await?;
+    let before = of.version_before(&frame).await?;
     let mut page = RunPage {
-        head: head(&frame, &of, &grid),
+        head: head(&frame, &of, (&grid, before.as_ref())),
         tabs: tabs(&of, tab),
         list: None,
         questions: Vec::new(),
@@ -172,7 +176,7 @@ fn tabs(of: &Of, on: &str) -> Vec<Tab> {
     TABS.iter().map(tab).collect()
 }
 
-fn head(frame: &Frame, of: &Of, grid: &tidemill_store::history::Grid) -> Head {
+fn head(frame: &Frame, of: &Of, (grid, before): (&Grid, Option<&Version>)) -> Head {
     let run = &of.run;
     let mut counts: Vec<(TaskState, u32)> = Vec::new();
     for cell in grid.cells.iter().filter(|cell| !cell.instances) {
@@ -191,7 +195,7 @@ fn head(frame: &Frame, of: &Of, grid: &tidemill_store::history::Grid) -> Head {
         href: of.href(),
         chip: run.state.into(),
         paused: run.paused,
-        facts: facts(frame, of),
+        facts: facts(frame, of, before),
         quarantine: words(&run.quarantine),
         why: words(&run.why),
         note: words(&run.note),
@@ -209,14 +213,27 @@ fn head(frame: &Frame, of: &Of, grid: &tidemill_store::history::Grid) -> Head {
     }
 }
 
-fn facts(frame: &Frame, of: &Of) -> Vec<(&'static str, Html)> {
+/// The version of a run, and a way to what changed if the run before had another.
+fn version(run: &RunRow, before: Option<&Version>) -> Html {
+    let link = Html::link(&paths::version(&run.dag, &run.version), run.version.short());
+    match before.filter(|before| **before != run.version) {
+        Some(before) => {
+            let diff = paths::diff(&run.dag, (before, &run.version));
+            link.and(&Html::text(", "))
+                .and(&Html::link(&diff, "new: what changed"))
+        }
+        None => link,
+    }
+}
+
+fn facts(frame: &Frame, of: &Of, before: Option<&Version>) -> Vec<(&'static str, Html)> {
     let run = &of.run;
     let when = |at| Html::of_when(When(at));
     let mut facts = vec![
         ("Covers from", when(run.start)),
         ("to", when(run.end)),
         ("Kind", Html::text(run.kind.word())),
-        ("Version", Html::text(run.version.short())),
+        ("Version", version(run, before)),
         ("Due", when(run.due_at)),
     ];
     facts.extend(run.started_at.map(|at| ("Started", when(at))));

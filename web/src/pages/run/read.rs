@@ -8,7 +8,8 @@ use tidemill_core::protocol::{MapIndex, NOT_MAPPED, TaskNo};
 use tidemill_core::spec::{DagSpec, TaskSpec};
 use tidemill_core::state::TaskState;
 use tidemill_core::time::Timestamp;
-use tidemill_store::history::{Cursor, Grid, GridCell, PAGE_ROWS_MAX, TaskOfRun, Tasks};
+use tidemill_core::version::Version;
+use tidemill_store::history::{Cursor, Grid, GridCell, PAGE_ROWS_MAX, RunFilter, TaskOfRun, Tasks};
 use tidemill_store::record::RunRow;
 
 use crate::frame::Frame;
@@ -52,6 +53,17 @@ impl Of {
         let mut grid = frame.web.store().grid(&self.run.dag, at, 1).await?;
         grid.cells.retain(|cell| cell.run == self.run.id);
         Ok(grid)
+    }
+
+    /// The version of the run that covers the time before.
+    pub(super) async fn version_before(&self, frame: &Frame) -> Result<Option<Version>, Oops> {
+        let of = RunFilter {
+            dag: Some(self.run.dag.clone()),
+            ..RunFilter::default()
+        };
+        let store = frame.web.store();
+        let runs = store.runs(&of, Cursor::from(&self.run), 1).await?;
+        Ok(runs.into_iter().next().map(|run| run.version))
     }
 
     pub(super) fn task(&self, name: &str) -> Option<&TaskSpec> {
