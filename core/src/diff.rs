@@ -393,6 +393,9 @@ fn task_fields(before: &TaskSpec, after: &TaskSpec) -> Vec<FieldChange> {
         let mut value = serde_json::to_value(task).unwrap_or_default();
         value["retry"] = serde_json::to_value(task.retry).unwrap_or_default();
         value["placement"] = serde_json::to_value(&task.placement).unwrap_or_default();
+        value["concurrency"] = serde_json::to_value(&task.concurrency).unwrap_or_default();
+        value["past"] = serde_json::to_value(&task.past).unwrap_or_default();
+        value["touches"] = serde_json::to_value(&task.touches).unwrap_or_default();
         value
     };
     let mut changes = changes_of(&expanded(before), &expanded(after));

@@ -107,6 +107,37 @@ fn a_plan_tells_tasks_schedules_tables_and_what_would_rerun() {
 }
 
 #[test]
+fn the_first_that_a_task_declares_is_told_field_by_field() {
+    let build = |more: bool| {
+        let dag = Dag::build("orders", |dag| {
+            let load = dag.call("load", work, ());
+            if more {
+                load.writes(Table::named("shop.orders").truncate())
+                    .inlet(&Asset::new("gs://raw"))
+                    .max_active(2)
+                    .depends_on_past();
+            }
+        });
+        dag.spec().clone()
+    };
+    let plan = plan(&[build(false)], &[build(true)]);
+    let Some(TaskChange::Changed(fields)) = plan.changed[0].tasks.get("load") else {
+        panic!("{plan:#?}")
+    };
+    let said: Vec<String> = fields.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        said,
+        [
+            "concurrency.active_max set to 2",
+            "past.depends_on_past set to true",
+            "touches.inlets set to [\"gs://raw\"]",
+        ],
+        "the table is told apart"
+    );
+    assert_eq!(plan.changed[0].tables.len(), 1);
+}
+
+#[test]
 fn notes_are_no_change() {
     let mut noted = other("same");
     noted.notes.doc = "now documented".to_owned();

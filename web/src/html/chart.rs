@@ -28,6 +28,8 @@ const WAITED: f64 = 50.0;
 const WIDE: f64 = 1_000.0;
 const STEP_MIN: f64 = 4.0;
 const STEP_MAX: f64 = 22.0;
+/// A span that is so many times as long as nine of ten are is cut.
+const CUT_FROM: u32 = 4;
 /// What an axis is divided into, in seconds.
 const STEPS: [u64; 20] = [
     1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200,
@@ -52,6 +54,25 @@ impl Axis {
         }
     }
 
+    /// An axis for these spans. One that took many times what the others take does not flatten them: it is cut.
+    fn of(spans: impl Iterator<Item = Duration>, high: f64, ticks: u64) -> Self {
+        let mut spans: Vec<Duration> = spans.collect();
+        spans.sort_unstable();
+        let longest = spans.last().copied().unwrap_or_default();
+        let rank = (spans.len() * 9).div_ceil(10).max(1);
+        let usual = spans.get(rank - 1).copied().unwrap_or_default();
+        let most = if longest > usual * CUT_FROM && !usual.is_zero() {
+            usual * 3 / 2
+        } else {
+            longest
+        };
+        Self::up_to(most, high, ticks)
+    }
+
+    fn cuts(&self, span: Duration) -> bool {
+        span.as_secs_f64() > self.most
+    }
+
     fn part(&self, span: Duration) -> f64 {
         (span.as_secs_f64() / self.most).min(1.0) * self.high
     }
@@ -62,10 +83,8 @@ pub(crate) fn chart(columns: &[Column], median: Option<Duration>) -> Html {
     let count = f64::from(u32::try_from(columns.len()).unwrap_or(u32::MAX)).max(1.0);
     let step = (WIDE / count).clamp(STEP_MIN, STEP_MAX);
     let right = LEFT + step * count + 8.0;
-    let most = |of: fn(&Column) -> Option<Duration>| columns.iter().filter_map(of).max();
-    let longest = most(|column| column.ran).max(median).unwrap_or_default();
-    let ran = Axis::up_to(longest, RAN, 5);
-    let waited = Axis::up_to(most(|column| column.waited).unwrap_or_default(), WAITED, 2);
+    let ran = Axis::of(columns.iter().filter_map(|column| column.ran), RAN, 5);
+    let waited = Axis::of(columns.iter().filter_map(|column| column.waited), WAITED, 2);
     let (ground, below) = (TOP + RAN, TOP + RAN + BETWEEN);
     let (wide, high) = (right.max(560.0), below + WAITED + 8.0);
     let mut out = format!(
@@ -120,6 +139,17 @@ fn ticks(out: &mut String, axis: &Axis, (ground, way): (f64, f64), right: f64) {
     }
 }
 
+/// A gap across a column that is longer than what is drawn of it.
+fn cut(out: &mut String, (x, wide): (f64, f64), y: f64) {
+    let _ = write!(
+        out,
+        "<path class=\"cut\" d=\"M{:.1} {:.1}l{:.1} -6\"/>",
+        x - 1.0,
+        y + 3.0,
+        wide + 2.0
+    );
+}
+
 fn draw(out: &mut String, column: &Column, (x, step): (f64, f64), (ran, waited): (&Axis, &Axis)) {
     let (ground, below) = (TOP + RAN, TOP + RAN + BETWEEN);
     let (class, word) = (column.chip.tone.class(), column.chip.word());
@@ -146,6 +176,9 @@ fn draw(out: &mut String, column: &Column, (x, step): (f64, f64), (ran, waited):
             out,
             "<rect class=\"{class}\" x=\"{x:.1}\" y=\"{top:.1}\" width=\"{wide:.1}\" height=\"{tall:.1}\"/>"
         );
+        if ran.cuts(span) {
+            cut(out, (x, wide), TOP + 10.0);
+        }
         // A failed run is told apart by the cross above it, too.
         if class == "fail" {
             let half = (wide / 2.0).min(4.0);
@@ -163,6 +196,9 @@ fn draw(out: &mut String, column: &Column, (x, step): (f64, f64), (ran, waited):
             out,
             "<rect class=\"place\" x=\"{x:.1}\" y=\"{below:.1}\" width=\"{wide:.1}\" height=\"{tall:.1}\"/>"
         );
+        if waited.cuts(span) {
+            cut(out, (x, wide), below + WAITED - 8.0);
+        }
     }
     out.push_str("</a>");
     if let Some(href) = &column.changed {
@@ -221,5 +257,20 @@ mod tests {
             assert!(seconds / axis.step <= 5, "{seconds}: {}", axis.step);
         }
         assert!(chart(&[], None).to_string().ends_with("</svg>"));
+    }
+
+    #[test]
+    fn one_that_took_many_times_what_others_take_is_cut() {
+        let chip = Chip::new(Tone::Ok, "Success");
+        let mut columns: Vec<Column> = (0..20).map(|_| column(chip, 100)).collect();
+        columns.push(column(chip, 90_000));
+        let drawn = chart(&columns, None).to_string();
+        assert_eq!(drawn.matches("class=\"cut\"").count(), 1, "{drawn}");
+        assert!(
+            drawn.contains("height=\"126.7\""),
+            "the others are two thirds high: {drawn}"
+        );
+        columns.truncate(20);
+        assert!(!chart(&columns, None).to_string().contains("class=\"cut\""));
     }
 }

@@ -51,7 +51,7 @@ fn versions() -> [VersionRow; 2] {
 }
 
 /// A task that began so many seconds after its run, and took so many.
-fn took(
+pub(crate) fn took(
     of: &RunRow,
     (no, name): (u32, &str),
     (after, span): (i64, i64),
@@ -73,7 +73,7 @@ fn later(at: Timestamp, seconds: i64) -> Timestamp {
 
 /// Runs 1 to 4 cover the first four days of 2025; the second failed, the last has the new version, and so has run 5, which somebody
 /// made by hand for the day of the last one, and which failed.
-fn crm() -> (Changes, [VersionRow; 2]) {
+pub(crate) fn crm() -> (Changes, [VersionRow; 2]) {
     let [old, new] = versions();
     let runs: Vec<RunRow> = (1..=5)
         .map(|id| {
@@ -347,6 +347,7 @@ async fn what_changed_between_two_versions_is_said_task_by_task() {
         "<li>task `gone` removed</li>",
         "<li>retries of `load`: 2 → 3</li>",
         "<li>pool of `load`: default → bigquery</li>",
+        "<li>assets that are read of `extract` set to [&#34;gs://raw/orders&#34;]</li>",
         "<li>failed runs until it pauses set to 3</li>",
         "<li>table crm.orders of `load`: written now (merge by id)</li>",
         "<summary>The data side by side</summary>",
@@ -409,8 +410,8 @@ async fn details_say_whose_it_is_when_it_runs_and_who_paused_it() {
             "[this](javascript:alert(1))",
             "<li><code>one</code></li>",
             "<dt>Owner</dt><dd>sales</dd>",
-            "<td>Mon 6 Jan 02:00 CET</td>",
-            "<td>Fri 10 Jan 02:00 CET</td>",
+            "Mon 6 Jan 02:00 CET</td>",
+            "Fri 10 Jan 02:00 CET</td>",
             "<dt>Paused</dt><dd>no</dd>",
             "<dt>Failed runs in a row</dt><dd>1; it is paused at 3</dd>",
             "<td class=\"what\">crm.orders</td><td>merge by id</td><td>load</td>",
@@ -434,8 +435,33 @@ async fn details_say_whose_it_is_when_it_runs_and_who_paused_it() {
     );
 }
 
+#[tokio::test]
+async fn a_dag_that_was_removed_is_still_there_to_look_at() {
+    let (mut changes, [_, new]) = crm();
+    changes.dags[0].version = None;
+    changes.dags[0].paused = true;
+    let kit = Kit::holding(&changes).await;
+    for view in [
+        "",
+        "/graph",
+        "/runs",
+        "/calendar",
+        "/durations",
+        "/definition",
+        "/definition/raw",
+        "/diff",
+        "/details",
+    ] {
+        let shown = page(&kit, &format!("/dags/crm_dag{view}")).await;
+        let is_data = view.ends_with("raw");
+        assert!(is_data || shown.contains("it makes no new runs"), "{shown}");
+        assert!(!shown.contains("/dags/crm_dag/trigger") && !shown.contains("planned</"));
+        assert!(is_data || shown.contains(new.version.short()), "{view}");
+    }
+}
+
 /// Five thousand tasks and ten thousand runs, the last ones with their tasks.
-fn huge(tasks: u32, runs: i64) -> Changes {
+pub(crate) fn huge(tasks: u32, runs: i64) -> Changes {
     let mut changes = wide(tasks, 5);
     let last = changes.new_runs.clone();
     changes.new_runs = (1..=runs)

@@ -134,11 +134,16 @@ impl Head {
 
 fn facts(frame: &Frame, known: &Known) -> Vec<(&'static str, String)> {
     let (definition, notes) = (&known.spec.definition, &known.spec.notes);
+    // A version is a hash of all of it, which of thousands of tasks takes a while.
+    let version = match &known.row.version {
+        Some(version) => version.short().to_owned(),
+        None => known.spec.version().short().to_owned(),
+    };
     let mut facts = vec![
         ("Schedule", rows::schedule(&definition.schedule)),
         ("Next", rows::next(known, frame.now)),
         ("Tasks", definition.tasks.len().to_string()),
-        ("Version", known.spec.version().short().to_owned()),
+        ("Version", version),
     ];
     if !notes.owner.is_empty() {
         facts.push(("Owner", notes.owner.clone()));

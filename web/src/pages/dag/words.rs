@@ -263,6 +263,8 @@ const FIELDS: &[(&str, &str)] = &[
     ("run_timeout", "longest time of a run"),
     ("start", "start"),
     ("touches.connections", "connections"),
+    ("touches.inlets", "assets that are read"),
+    ("touches.outlets", "assets that are changed"),
     ("zone", "time zone"),
 ];
 
@@ -292,7 +294,7 @@ mod tests {
             ("retry.wait_max", "longest wait between tries"),
             ("config.sql.$text", "configuration sql"),
             ("params.days.default", "param days.default"),
-            ("touches.outlets.0", "touches.outlets.0"),
+            ("touches.outlets.0", "assets that are changed 0"),
             ("ending", "ending"),
         ] {
             assert_eq!(field(path), words);
