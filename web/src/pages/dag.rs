@@ -33,6 +33,7 @@ use crate::input::Asking;
 use crate::oops::Oops;
 use crate::paths;
 use crate::routes::{Routes, ThisDag};
+pub(super) use head::known;
 use head::{Head, View};
 
 /// A page of the grid has about so many squares: a wide DAG shows fewer runs.

@@ -65,10 +65,11 @@ pub(crate) async fn resume_and_run(
         };
         frame.web.door().ask(asked)
     };
-    let known = super::rows::known(&frame).await?;
-    let known = known.into_iter().find(|known| known.row.id == dag);
-    let known = known
-        .ok_or_else(|| Oops::not_found(format!("there is no DAG `{dag}`, or it was removed")))?;
+    let known = super::dag::known(&frame, &dag).await?;
+    if known.row.version.is_none() {
+        let says = format!("the DAG `{dag}` was removed; it makes no new runs");
+        return Err(Oops::invalid(says));
+    }
     let resume = Command::Pause {
         what: Pausable::Dag(dag.clone()),
         pause: false,

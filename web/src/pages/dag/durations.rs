@@ -28,7 +28,7 @@ const CHOICES: [u32; 5] = [20, 50, 100, 200, 500];
 const RUNS: u32 = 50;
 /// The times of tasks are read from about so many squares: of a wide DAG fewer runs are looked at.
 const SQUARES_MAX: usize = 10_000;
-const TASK_RUNS_MIN: usize = 5;
+const TASK_RUNS_MIN: usize = 3;
 const TASK_RUNS_MAX: usize = 50;
 /// Tasks on a page.
 const ROWS: usize = 100;

@@ -59,7 +59,7 @@ pub(super) struct Head {
 }
 
 /// A DAG as it is now; as it was last, if it was removed.
-pub(super) async fn known(frame: &Frame, dag: &DagId) -> Result<Known, Oops> {
+pub(in crate::pages) async fn known(frame: &Frame, dag: &DagId) -> Result<Known, Oops> {
     let store = frame.web.store();
     let gone = || Oops::not_found(format!("there is no DAG `{dag}`, or you may not see it"));
     let row = store.dags().await?.into_iter().find(|row| row.id == *dag);
