@@ -75,9 +75,8 @@ impl Writer {
         } else if let Some(words) = numbered(text) {
             self.list_item(Block::Numbers, words);
         } else {
-            if self.item && line.starts_with([' ', '\t']) {
-                self.out.push('\n');
-            } else if self.block == Block::Paragraph {
+            let is_set_in = self.item && line.starts_with([' ', '\t']);
+            if is_set_in || self.block == Block::Paragraph {
                 self.out.push('\n');
             } else {
                 self.enter(Block::Paragraph);

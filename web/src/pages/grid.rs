@@ -195,19 +195,16 @@ fn together<'a>(squares: impl Iterator<Item = &'a Square>) -> Square {
     }
 }
 
-/// Makes the grid of what was read; the newest run is on the right.
-pub(crate) fn view(
-    spec: &DagSpec,
-    grid: &Grid,
-    (selected, now): (Option<RunNo>, Timestamp),
-) -> GridView {
-    let runs: Vec<&RunRow> = grid.runs.iter().rev().collect();
-    let span = |run: &RunRow| lasted(run.started_at, run.ended_at, now);
-    let longest = runs.iter().filter_map(|run| span(run)).max();
+/// The heads of the columns, and below them where a run has another version than the one before, if any has.
+fn columns(
+    runs: &[&RunRow],
+    (longest, selected): (Option<Duration>, Option<RunNo>),
+    span: impl Fn(&RunRow) -> Option<Duration>,
+) -> (Html, Option<Html>) {
     let mut heads = Html::default();
     let (mut versions, mut any) = (Html::default(), false);
     let mut version: Option<&Version> = None;
-    for run in &runs {
+    for run in runs {
         let before = version.filter(|before| **before != run.version);
         let changed = before.is_some();
         any |= changed;
@@ -230,6 +227,19 @@ pub(crate) fn view(
             },
         );
     }
+    (heads, any.then_some(versions))
+}
+
+/// Makes the grid of what was read; the newest run is on the right.
+pub(crate) fn view(
+    spec: &DagSpec,
+    grid: &Grid,
+    (selected, now): (Option<RunNo>, Timestamp),
+) -> GridView {
+    let runs: Vec<&RunRow> = grid.runs.iter().rev().collect();
+    let span = |run: &RunRow| lasted(run.started_at, run.ended_at, now);
+    let longest = runs.iter().filter_map(|run| span(run)).max();
+    let (heads, versions) = columns(&runs, (longest, selected), span);
     let rows = rows(spec, grid);
     let squares = by_task(grid);
     let mut body = Html::default();
@@ -268,7 +278,7 @@ pub(crate) fn view(
         columns: runs.len(),
         longest: longest.map(took).unwrap_or_default(),
         heads,
-        versions: any.then_some(versions),
+        versions,
         body,
         older: None,
     }
