@@ -127,6 +127,8 @@ fn stored(remote: &Remote) -> Result<Vec<PoolView>, Output> {
         paused: pool.paused,
         edits: pool.edits,
         note: pool.note,
+        holders: Vec::new(),
+        waiting: 0,
     };
     Ok(pools.into_iter().map(view).collect())
 }

@@ -15,6 +15,20 @@ pub(crate) enum WorkersCommand {
     /// List the workers that are there, and what waits for one that is not.
     #[command(after_help = "Example:\n  workers list")]
     List(ListArgs),
+    /// A worker takes nothing new. What it runs goes on; what it only watches is handed to others.
+    #[command(after_help = "Example:\n  workers drain worker-3")]
+    Drain(DrainArgs),
+    /// It takes orders again.
+    #[command(after_help = "Example:\n  workers undrain worker-3")]
+    Undrain(DrainArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DrainArgs {
+    /// The worker.
+    worker: String,
+    #[command(flatten)]
+    change: ChangeArgs,
 }
 
 #[derive(Debug, Args)]
@@ -42,8 +56,22 @@ pub(crate) struct ChangedArgs {
 }
 
 pub(crate) fn run(command: &WorkersCommand, environment: &Environment) -> Output {
-    let WorkersCommand::List(args) = command;
-    list(args, environment).unwrap_or_else(|wrong| wrong)
+    let done = match command {
+        WorkersCommand::List(args) => list(args, environment),
+        WorkersCommand::Drain(args) => drain(args, true, environment),
+        WorkersCommand::Undrain(args) => drain(args, false, environment),
+    };
+    done.unwrap_or_else(|wrong| wrong)
+}
+
+fn drain(args: &DrainArgs, drain: bool, environment: &Environment) -> Result<Output, Output> {
+    let changes = args.change.open(environment)?;
+    let word = if drain { "drained" } else { "undrained" };
+    let worker = args.worker.as_str().into();
+    changes.send(
+        &format!("{word} worker {}", args.worker),
+        Command::Drain { worker, drain },
+    )
 }
 
 pub(crate) fn assets(command: &AssetsCommand, environment: &Environment) -> Output {

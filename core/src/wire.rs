@@ -66,6 +66,8 @@ pub enum FromWorker {
     },
     /// It takes nothing new.
     Draining,
+    /// It takes orders again, as [`ToWorker::Drain`] said.
+    Ready,
     /// It holds nothing any more and goes.
     Left,
     /// Pieces of logs, in order; answered by [`ToWorker::LogsKept`].
@@ -128,6 +130,12 @@ pub enum ToWorker {
         id: u64,
         /// It.
         what: Result<Given, TaskError>,
+    },
+    /// A person wants it to take nothing new, or to take orders again. It stays connected, finishes what it runs, and hands over
+    /// what it only watches.
+    Drain {
+        /// Whether it stops taking orders.
+        drain: bool,
     },
     /// The worker cannot be used; it ends.
     Refused {

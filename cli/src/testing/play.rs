@@ -229,7 +229,7 @@ impl<'a> Play<'a> {
                     });
                 }
             }
-            Effect::Answer { .. } => {}
+            Effect::Answer { .. } | Effect::Drain { .. } => {}
             Effect::Reply {
                 to: COMMAND,
                 result,

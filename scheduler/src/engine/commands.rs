@@ -2,6 +2,7 @@
 //! it is no dry run. Its reply says exactly what changed, or why nothing did.
 
 mod bulk;
+mod fleet;
 mod forget;
 mod limits;
 mod runs;
@@ -118,6 +119,7 @@ impl Engine {
                 action,
                 note,
             } => self.bulk(filter, action, (note.as_ref(), asking)),
+            Command::Drain { worker, drain } => self.drain_worker(worker, *drain, asking),
             Command::AssetChanged { asset } => {
                 if !asking.dry_run {
                     self.world.asset_changed(asset, None);
@@ -349,6 +351,14 @@ fn subject(command: &Command) -> (&'static str, Option<&DagId>, Option<RunNo>, S
             BulkAction::Cancel => ("bulk.cancel", None, None, String::new()),
             BulkAction::Mark(_) => ("bulk.mark", None, None, String::new()),
         },
+        Command::Drain { worker, drain } => {
+            let action = if *drain {
+                "worker.drain"
+            } else {
+                "worker.undrain"
+            };
+            (action, None, None, worker.to_string())
+        }
         Command::AssetChanged { asset } => ("asset.change", None, None, asset.to_string()),
         Command::RemoveDag { dag } => ("dag.remove", Some(dag), None, dag.to_string()),
     }

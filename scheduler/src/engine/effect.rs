@@ -51,6 +51,13 @@ pub enum Effect {
         /// What became of it.
         verdict: Verdict,
     },
+    /// Tell a worker to take nothing new, or to take orders again. Of the latter it says itself when it does.
+    Drain {
+        /// The worker.
+        worker: Arc<str>,
+        /// Whether it stops taking orders.
+        drain: bool,
+    },
     /// Tell whoever asked.
     Reply {
         /// The request's id.
@@ -71,6 +78,7 @@ impl Effect {
         match self {
             Self::Assign { worker, .. }
             | Self::Stop { worker, .. }
+            | Self::Drain { worker, .. }
             | Self::Answer { worker, .. } => Some(worker),
             Self::Reply { .. } | Self::Load(_) => None,
         }

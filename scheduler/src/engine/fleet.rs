@@ -4,11 +4,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use tidemill_core::id::DagId;
+use tidemill_core::id::{DagId, TaskId};
+use tidemill_core::protocol::MapIndex;
+use tidemill_core::state::TaskState;
 use tidemill_core::time::Timestamp;
 use tidemill_core::version::Version;
 
+use super::lanes::PoolIx;
 use super::machine::Engine;
+use super::run::{At, Run};
+
+/// So many of those who hold a pool are named.
+const HOLDERS_MAX: usize = 200;
 
 /// The workers, and what waits for them.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -58,6 +65,9 @@ pub struct Waiting {
     pub tasks: usize,
     /// How many workers could take them.
     pub workers: usize,
+    /// Since when the one waits that goes next.
+    #[serde(default)]
+    pub next_since: Option<Timestamp>,
 }
 
 /// A pool.
@@ -79,6 +89,29 @@ pub struct PoolView {
     /// What it is for, for people. An older scheduler says none.
     #[serde(default)]
     pub note: Option<Arc<str>>,
+    /// Who has its slots, at most 200 of them.
+    #[serde(default)]
+    pub holders: Vec<PoolHolder>,
+    /// How many tasks are ready and wait, for it or for a worker.
+    #[serde(default)]
+    pub waiting: usize,
+}
+
+/// A task that has slots of a pool.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PoolHolder {
+    /// The DAG.
+    pub dag: DagId,
+    /// The run's name.
+    pub run: Arc<str>,
+    /// The task.
+    pub task: TaskId,
+    /// Which instance.
+    pub index: MapIndex,
+    /// How many slots it has.
+    pub slots: u32,
+    /// Where it stands.
+    pub state: TaskState,
 }
 
 impl Engine {
@@ -86,6 +119,11 @@ impl Engine {
     #[must_use]
     pub fn pools(&self) -> Vec<PoolView> {
         let world = &self.world;
+        let mut holders = self.pool_holders();
+        let mut waiting: BTreeMap<PoolIx, usize> = BTreeMap::new();
+        for (key, count) in world.lanes.waiting() {
+            *waiting.entry(key.pool).or_default() += count;
+        }
         let there = (0..)
             .zip(&world.lanes.pools)
             .filter(|(_, pool)| pool.exists);
@@ -100,11 +138,38 @@ impl Engine {
                     paused: row.paused,
                     edits: row.edits,
                     note: row.note,
+                    holders: holders.remove(&at).unwrap_or_default(),
+                    waiting: waiting.get(&at).copied().unwrap_or_default(),
                 }
             })
             .collect();
         pools.sort_by(|a, b| a.name.cmp(&b.name));
         pools
+    }
+
+    /// Who has slots of which pool: what workers run, and what they watch where deferred tasks keep their slots.
+    fn pool_holders(&self) -> BTreeMap<PoolIx, Vec<PoolHolder>> {
+        let world = &self.world;
+        let mut held: Vec<_> = world
+            .workers
+            .iter()
+            .flat_map(|(_, worker)| worker.held())
+            .chain(world.unwatched.iter().copied())
+            .collect();
+        held.sort_unstable();
+        let mut holders: BTreeMap<PoolIx, Vec<PoolHolder>> = BTreeMap::new();
+        for (no, at) in held {
+            let Some(run) = self.runs.get(&no) else {
+                continue;
+            };
+            let pool = world.pool_of(run, at.pos);
+            let keeps = world.lanes.pools[pool as usize].holds_deferred;
+            let of = holders.entry(pool).or_default();
+            if of.len() < HOLDERS_MAX {
+                of.extend(holder(run, at).filter(|one| keeps || one.state != TaskState::Deferred));
+            }
+        }
+        holders
     }
 
     /// The workers that are there, and what waits for them. It looks at all that waits.
@@ -134,10 +199,24 @@ impl Engine {
         for (key, waiting) in world.lanes.waiting() {
             *counts.entry((key.plan, key.queue)).or_default() += waiting;
         }
+        let mut next: BTreeMap<(u32, u32), Timestamp> = BTreeMap::new();
+        for (key, first) in world.lanes.firsts() {
+            let at = At {
+                pos: first.at,
+                index: first.index,
+            };
+            let run = self.runs.get(&first.run);
+            let since = run.and_then(|run| run.slot(at)?.since.get());
+            if let Some(since) = since {
+                let next = next.entry((key.plan, key.queue)).or_insert(since);
+                *next = since.min(*next);
+            }
+        }
         let waiting = counts
             .into_iter()
             .filter(|(_, tasks)| *tasks > 0)
             .map(|((plan, queue), tasks)| {
+                let next_since = next.get(&(plan, queue)).copied();
                 let plan = &world.plans[plan as usize];
                 let of = (&plan.definition().id, &plan.version);
                 let class = world.workers.known_class(queue, of);
@@ -147,9 +226,22 @@ impl Engine {
                     queue: Arc::clone(world.workers.queue_name(queue)),
                     tasks,
                     workers: class.map_or(0, |class| world.workers.room(class).0),
+                    next_since,
                 }
             })
             .collect();
         Fleet { workers, waiting }
     }
+}
+
+fn holder(run: &Run, at: At) -> Option<PoolHolder> {
+    let definition = run.plan.definition();
+    Some(PoolHolder {
+        dag: definition.id.clone(),
+        run: Arc::from(&*run.name),
+        task: run.plan.spec(at.pos).id.clone(),
+        index: at.index,
+        slots: run.plan.task(at.pos).slots,
+        state: run.slot(at)?.state,
+    })
 }

@@ -31,6 +31,11 @@ pub enum Input {
         /// Which.
         worker: Arc<str>,
     },
+    /// A worker that took nothing new takes orders again.
+    Ready {
+        /// Which.
+        worker: Arc<str>,
+    },
     /// A worker left in order: it holds nothing any more.
     Left {
         /// Which.
@@ -304,6 +309,13 @@ pub enum Command {
     AssetChanged {
         /// Which.
         asset: Arc<str>,
+    },
+    /// A worker takes nothing new, or takes orders again. What it runs goes on; what it only watches is handed over.
+    Drain {
+        /// Which.
+        worker: Arc<str>,
+        /// Whether it stops taking orders.
+        drain: bool,
     },
     /// A DAG makes no new runs any more. Its history stays; runs that are on go on.
     RemoveDag {

@@ -189,6 +189,12 @@ impl Lanes {
         used.map(|lane| (&lane.key, lane.waiting.len()))
     }
 
+    /// Of each lane the task that goes next.
+    pub(super) fn firsts(&self) -> impl Iterator<Item = (&LaneKey, &Order)> {
+        let used = self.lanes.iter().filter(|lane| !lane.free);
+        used.filter_map(|lane| Some((&lane.key, &lane.waiting.peek()?.order)))
+    }
+
     pub(super) fn gate(&self, at: GateIx) -> &Gate {
         &self.gates[at as usize]
     }

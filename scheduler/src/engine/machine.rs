@@ -52,6 +52,7 @@ impl Engine {
             Input::Hello(hello) => self.hello(&hello),
             Input::Beat { worker } => self.beat(&worker),
             Input::Draining { worker } => self.drain(&worker),
+            Input::Ready { worker } => self.ready(&worker),
             Input::Left { worker } => self.left(&worker),
             Input::Report {
                 worker,
@@ -355,6 +356,11 @@ impl Engine {
             self.world.reclass();
         }
         self.compare(worker, hello);
+        self.give_what_waits_for_a_worker();
+    }
+
+    /// What no worker watches, and what nobody stops yet.
+    pub(super) fn give_what_waits_for_a_worker(&mut self) {
         for (no, at) in self.world.unwatched.clone() {
             self.with_run(no, |world, run| world.watch(run, at));
         }

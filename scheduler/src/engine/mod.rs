@@ -39,7 +39,7 @@ mod workers;
 mod world;
 
 pub use effect::{Changed, DatePlan, Effect, Output, Refusal, TaskChange};
-pub use fleet::{Fleet, PoolView, Waiting, WorkerView};
+pub use fleet::{Fleet, PoolHolder, PoolView, Waiting, WorkerView};
 pub use input::{
     Around, Backfill, BulkAction, Command, Config, Defects, Filter, Input, Notice, Pausable,
     Request, RunVersion, SealedConnection, SealedVariable, Select, Selected, Trigger, Wanted,

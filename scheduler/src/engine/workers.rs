@@ -200,6 +200,12 @@ impl Workers {
         self.count_classes();
     }
 
+    /// A worker that took nothing takes orders again.
+    pub(super) fn open(&mut self, at: WorkerIx) {
+        self.get_mut(at).draining = false;
+        self.count_classes();
+    }
+
     fn leave_fleet(&mut self, at: WorkerIx) {
         if let Some(fleet) = self.get_mut(at).fleet.take() {
             self.fleets[fleet as usize]

@@ -208,11 +208,34 @@ impl ConnectionBody {
     }
 }
 
+impl Gate {
+    /// All connections, without their secrets.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub async fn connections(&self) -> Result<Vec<ConnectionView>, Problem> {
+        let vault = self.vault();
+        let rows = vault.store.connections().await;
+        let rows = rows.map_err(|error| unread(&error))?;
+        Ok(rows.iter().map(|row| vault.view(row)).collect())
+    }
+
+    /// Makes or changes a connection.
+    ///
+    /// # Errors
+    /// Why it was not done, or that nobody knows.
+    pub async fn set_connection(
+        &self,
+        name: &str,
+        body: &ConnectionBody,
+    ) -> Result<Changed, Problem> {
+        let Json(reply) = set(self, name, body).await?;
+        Ok(reply.changed)
+    }
+}
+
 async fn list(State(gate): State<Gate>) -> Reply<Vec<ConnectionView>> {
-    let vault = gate.vault();
-    let rows = vault.store.connections().await;
-    let rows = rows.map_err(|error| unread(&error))?;
-    Ok(Json(rows.iter().map(|row| vault.view(row)).collect()))
+    gate.connections().await.map(Json)
 }
 
 async fn show(State(gate): State<Gate>, Path(name): Path<String>) -> Reply<ConnectionView> {

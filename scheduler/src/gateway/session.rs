@@ -230,6 +230,7 @@ impl Session {
                 again,
             },
             FromWorker::Draining => ToLead::Draining(worker),
+            FromWorker::Ready => ToLead::Ready(worker),
             FromWorker::Left => ToLead::Left(worker),
             FromWorker::Ask { id, what } => {
                 let (gives, to) = (Arc::clone(gate.gives()), to.clone());

@@ -19,7 +19,7 @@ use super::vault::{
     Prepared, Sets, TouchView, Vault, body, missing, put, remove, unread, unsealed,
 };
 use super::{Gate, Problem};
-use crate::engine::Command;
+use crate::engine::{Changed, Command};
 use crate::secrets::{open_variable, seal_variable};
 
 /// A variable, as its author writes it.
@@ -158,12 +158,53 @@ impl Sets for VariableBody {
     }
 }
 
+impl Gate {
+    /// All variables, without their values.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub async fn variables(&self) -> Result<Vec<VariableView>, Problem> {
+        let vault = self.vault();
+        let rows = vault.store.variables().await;
+        let rows = rows.map_err(|error| unread(&error))?;
+        let views = rows.iter().map(|row| vault.view_of_variable(row));
+        Ok(views.collect())
+    }
+
+    /// Makes or changes a variable.
+    ///
+    /// # Errors
+    /// Why it was not done, or that nobody knows.
+    pub async fn set_variable(&self, name: &str, body: &VariableBody) -> Result<Changed, Problem> {
+        let Json(reply) = set(self, name, body).await?;
+        Ok(reply.changed)
+    }
+
+    /// The value of a variable, after the audit log says who asked.
+    ///
+    /// # Errors
+    /// If there is none, or it cannot be unsealed, or nobody leads.
+    pub async fn reveal_variable(&self, name: &str, by: &str) -> Result<RevealReply, Problem> {
+        let row = self.vault().variable(name).await?;
+        let value = open_variable(&self.vault().keys, &row).map_err(|error| unsealed(&error))?;
+        let asking = Asking {
+            by,
+            seen: None,
+            dry_run: false,
+        };
+        // The value goes out only once the line of the audit log is durable.
+        carry_out(self, asking, Command::RevealVariable { name: name.into() })
+            .await?
+            .map_err(|refusal| Problem::refused(&refusal))?;
+        Ok(RevealReply {
+            value,
+            edits: row.edits,
+        })
+    }
+}
+
 async fn list(State(gate): State<Gate>) -> Reply<Vec<VariableView>> {
-    let vault = gate.vault();
-    let rows = vault.store.variables().await;
-    let rows = rows.map_err(|error| unread(&error))?;
-    let views = rows.iter().map(|row| vault.view_of_variable(row));
-    Ok(Json(views.collect()))
+    gate.variables().await.map(Json)
 }
 
 async fn show(State(gate): State<Gate>, Path(name): Path<String>) -> Reply<VariableView> {
@@ -177,20 +218,6 @@ async fn reveal(
     bytes: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
     let wished: RevealBody = body(bytes)?;
-    let row = gate.vault().variable(&name).await?;
-    let value = open_variable(&gate.vault().keys, &row).map_err(|error| unsealed(&error))?;
-    let asking = Asking {
-        by: &wished.by,
-        seen: None,
-        dry_run: false,
-    };
-    // The value goes out only once the line of the audit log is durable.
-    carry_out(&gate, asking, Command::RevealVariable { name: name.into() })
-        .await?
-        .map_err(|refusal| Problem::refused(&refusal))?;
-    let reply = RevealReply {
-        value,
-        edits: row.edits,
-    };
+    let reply = gate.reveal_variable(&name, &wished.by).await?;
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(reply)).into_response())
 }

@@ -82,6 +82,8 @@ pub enum ToLead {
     },
     /// A worker takes nothing new.
     Draining(Arc<str>),
+    /// A worker takes orders again.
+    Ready(Arc<str>),
     /// A worker holds nothing any more.
     Left(Arc<str>),
     /// DAG versions came.
@@ -106,6 +108,7 @@ impl std::fmt::Debug for ToLead {
                 ..
             } => write!(f, "Stuck({worker}, {attempt:?}, {why})"),
             Self::Draining(worker) => write!(f, "Draining({worker})"),
+            Self::Ready(worker) => write!(f, "Ready({worker})"),
             Self::Left(worker) => write!(f, "Left({worker})"),
             Self::Bring(bring) => write!(f, "Bring({} versions)", bring.specs.len()),
             Self::Ask(ask) => write!(f, "Ask({ask:?})"),

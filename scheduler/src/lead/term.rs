@@ -322,6 +322,7 @@ impl Term {
                 again,
             }),
             ToLead::Draining(worker) => self.apply(Input::Draining { worker }),
+            ToLead::Ready(worker) => self.apply(Input::Ready { worker }),
             ToLead::Left(worker) => self.apply(Input::Left { worker }),
             ToLead::Bring(bring) => self.bring(bring),
             ToLead::Ask(ask) => {
@@ -395,6 +396,11 @@ impl Term {
                 } => {
                     if self.sessions.takes(&worker, take) {
                         mail.add(&worker, ToWorker::Answer(attempt, verdict));
+                    }
+                }
+                Effect::Drain { worker, drain } => {
+                    if self.sessions.takes(&worker, take) {
+                        mail.add(&worker, ToWorker::Drain { drain });
                     }
                 }
                 Effect::Reply { to, result } => {

@@ -68,6 +68,8 @@ pub(crate) struct Kit {
     pub(crate) given: Vec<Given>,
     /// Orders to stop that were not carried out yet.
     pub(crate) stops: Vec<(Arc<str>, AttemptRef)>,
+    /// Workers that were sent to rest, or called back.
+    pub(crate) drains: Vec<(Arc<str>, bool)>,
     pub(crate) verdicts: Vec<(Arc<str>, AttemptRef, Verdict)>,
     pub(crate) workers: BTreeMap<Arc<str>, Hello>,
     /// What was asked to be read back.
@@ -101,6 +103,7 @@ impl Kit {
             mirror: Mirror::default(),
             given: Vec::new(),
             stops: Vec::new(),
+            drains: Vec::new(),
             verdicts: Vec::new(),
             workers: BTreeMap::new(),
             loads: Vec::new(),
@@ -195,6 +198,7 @@ impl Kit {
                 attempt,
                 verdict,
             } => self.verdicts.push((worker, attempt, verdict)),
+            Effect::Drain { worker, drain } => self.drains.push((worker, drain)),
             Effect::Reply { to, result } => {
                 self.replies.insert(to, result);
             }

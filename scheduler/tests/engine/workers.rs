@@ -529,3 +529,38 @@ fn a_worker_gets_only_what_it_holds_and_serves() {
     assert_eq!(&*worker_of(&kit, next, "c"), "new");
     assert!(matches!(&*worker_of(&kit, run, "a"), "holds" | "new"));
 }
+
+#[test]
+fn a_worker_that_is_sent_to_rest_gets_nothing_until_it_says_that_it_is_back() {
+    let mut kit = fleet(2, 2);
+    let drain = |worker: &str, drain| Command::Drain {
+        worker: worker.into(),
+        drain,
+    };
+    kit.ask(drain("w1", true)).unwrap();
+    assert_eq!(kit.drains, [("w1".into(), true)]);
+    let run = kit.trigger("d");
+    assert!((0..2).all(|nth| &*worker_of(&kit, run, &format!("t{nth}")) == "w2"));
+    let again = kit.ask(drain("w1", true)).unwrap_err().to_string();
+    assert!(again.contains("takes nothing new already"), "{again}");
+    assert!(kit.ask(drain("w3", true)).is_err());
+    kit.ask(drain("w1", false)).unwrap();
+    let resting = |kit: &Kit| kit.engine.fleet().workers[0].draining;
+    assert!(resting(&kit), "it has not said so yet");
+    kit.tell(Input::Ready {
+        worker: "w1".into(),
+    });
+    assert!(!resting(&kit));
+}
+
+#[test]
+fn a_pool_says_who_holds_it_and_how_many_wait() {
+    let mut kit = Kit::with(leased());
+    kit.worker(WORKER, 2, &["default"]);
+    kit.deploy(dag("d", (0..5).map(|nth| task(&format!("t{nth}")))));
+    kit.trigger("d");
+    let pools = kit.engine.pools();
+    let pool = pools.iter().find(|pool| &*pool.name == "default").unwrap();
+    let held: Vec<&str> = pool.holders.iter().map(|one| one.task.as_str()).collect();
+    assert_eq!((held, pool.waiting), (vec!["t0", "t1"], 3));
+}

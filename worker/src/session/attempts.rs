@@ -28,11 +28,11 @@ impl Session {
             // It was on its way over the last connection as well.
             return;
         }
-        if self.draining {
+        if self.takes_nothing() {
             self.book.report(
                 attempt,
                 Report::Refused {
-                    why: "the worker is ending".into(),
+                    why: "the worker takes nothing new".into(),
                 },
             );
             return;
@@ -221,7 +221,7 @@ impl Session {
     }
 
     pub(super) fn park(&mut self, attempt: AttemptRef, wait: Wait, until: Duration) {
-        let draining = self.draining;
+        let draining = self.takes_nothing();
         let Some(held) = self.book.get_mut(attempt) else {
             return;
         };
@@ -248,7 +248,7 @@ impl Session {
 
     /// A look could not see how things stand. That changes nothing, unless it lasts.
     pub(super) fn blind(&mut self, attempt: AttemptRef, error: TaskError) {
-        let draining = self.draining;
+        let draining = self.takes_nothing();
         let Some(held) = self.book.get_mut(attempt) else {
             return;
         };
@@ -304,14 +304,40 @@ impl Session {
         }
     }
 
-    /// Takes nothing new, and hands over what it watches. Says when what still runs is given up.
-    pub(super) fn drain(&mut self) -> Instant {
-        self.draining = true;
-        crash::here("worker_draining");
+    /// Whether it is given nothing any more.
+    pub(super) const fn takes_nothing(&self) -> bool {
+        self.draining || self.resting
+    }
+
+    fn hand_over(&mut self) {
         self.outgoing.push(FromWorker::Draining);
         for attempt in self.book.in_stage(|stage| matches!(stage, Stage::Parked)) {
             self.book.report(attempt, Report::HandedOver);
         }
+    }
+
+    /// A person wants it to take nothing new, or to take orders again. One that is ending stays with that.
+    pub(super) fn rest(&mut self, rest: bool) {
+        let was = self.takes_nothing();
+        self.resting = rest;
+        match (was, self.takes_nothing()) {
+            (false, true) => {
+                info!("taking nothing new, because a person wants it");
+                self.hand_over();
+            }
+            (true, false) => {
+                info!("taking orders again");
+                self.outgoing.push(FromWorker::Ready);
+            }
+            _ => {}
+        }
+    }
+
+    /// Takes nothing new, and hands over what it watches. Says when what still runs is given up.
+    pub(super) fn drain(&mut self) -> Instant {
+        self.draining = true;
+        crash::here("worker_draining");
+        self.hand_over();
         let running = self
             .book
             .in_stage(|stage| matches!(stage, Stage::Busy { .. }));

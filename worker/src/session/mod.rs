@@ -100,6 +100,8 @@ pub(crate) struct Session {
     beats: HashMap<u64, Instant>,
     beat: u64,
     draining: bool,
+    /// Whether a person wants it to take nothing new. It stays.
+    resting: bool,
     /// Whether the scheduler hears of what cannot be stopped.
     hears_stuck: bool,
     logs: LogBook,
@@ -125,6 +127,7 @@ impl Session {
             beats: HashMap::new(),
             beat: 0,
             draining: false,
+            resting: false,
             hears_stuck: false,
             logs: LogBook::new(LogLimits::default(), Masker::new()),
         }
@@ -354,6 +357,7 @@ impl Session {
                     let _ = reply.send(what);
                 }
             }
+            ToWorker::Drain { drain } => self.rest(drain),
             ToWorker::Refused { why } => return Step::Refused(why),
         }
         Step::Went
@@ -380,7 +384,7 @@ impl Session {
             versions: self.project.versions(),
             holds: self.book.holds(),
         }));
-        if self.draining {
+        if self.takes_nothing() {
             messages.push(FromWorker::Draining);
         }
         self.book.say_again();

@@ -216,6 +216,23 @@ async fn an_end_in_order_hands_over_what_waits_and_lets_work_finish() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_worker_rests_while_a_person_wants_it_and_stays() {
+    let mut stage = Stage::welcome().await;
+    let job = stage.assign("job", Duty::Run);
+    assert_eq!(stage.report().await.0, job);
+    stage.tell(ToWorker::Drain { drain: true });
+    assert_eq!(stage.hear().await, FromWorker::Draining);
+    assert_eq!(stage.report().await, (job, Report::HandedOver));
+    let late = stage.assign("quick", Duty::Run);
+    let (refused, report) = stage.report().await;
+    assert!(refused == late && matches!(report, Report::Refused { .. }));
+    stage.tell(ToWorker::Drain { drain: false });
+    assert_eq!(stage.hear().await, FromWorker::Ready);
+    let slow = stage.assign("slow", Duty::Run);
+    assert_eq!(stage.report().await, (slow, Report::Started));
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_does_not_end_in_its_grace_is_reported_as_lost() {
     let mut stage = Stage::welcome().await;
     let endless = stage.assign("endless", Duty::Run);

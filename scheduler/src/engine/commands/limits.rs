@@ -33,6 +33,7 @@ impl Engine {
             Pausable::Pool(name) => self.pause_pool(name, pause, asking)?,
             Pausable::Backfill(id) => {
                 let facts = self.backfill_named(*id)?;
+                stale(facts.row.edits, facts.row.touched.as_ref(), asking.seen)?;
                 let (from, to) = if pause {
                     (BackfillState::Active, BackfillState::Paused)
                 } else {
@@ -164,7 +165,10 @@ impl Engine {
         check_name(name).map_err(|error| Refusal::invalid(error.to_string()))?;
         if let Some(pool) = self.world.find_pool(name) {
             let facts = &self.world.pools[pool as usize];
-            stale(facts.edits, facts.touched.as_ref(), asking.seen)?;
+            // Whoever makes one anew has seen none, however often there was one before.
+            let exists = self.world.lanes.pools[pool as usize].exists;
+            let edits = if exists { facts.edits } else { 0 };
+            stale(edits, facts.touched.as_ref(), asking.seen)?;
         }
         if !asking.dry_run {
             let pool = self.world.pool(name);
@@ -209,6 +213,8 @@ impl Engine {
 
     pub(super) fn remove_pool(&mut self, name: &Arc<str>, asking: Asking<'_>) -> Answer {
         let pool = self.pool_named(name)?;
+        let facts = &self.world.pools[pool as usize];
+        stale(facts.edits, facts.touched.as_ref(), asking.seen)?;
         if &**name == "default" {
             return Err(Refusal::invalid(
                 "the default pool cannot be removed; give it fewer slots instead",

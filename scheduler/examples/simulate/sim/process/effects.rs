@@ -42,6 +42,8 @@ impl Sim {
                 attempt,
                 verdict,
             } => self.say_to(who, &worker, nth, Down::Answer(attempt, verdict)),
+            // Nobody here sends a worker to rest.
+            Effect::Drain { .. } => {}
             Effect::Reply { to, result } => {
                 if let Err(Refusal::Load(wanted)) = result {
                     self.read_for(who, to, *wanted);
