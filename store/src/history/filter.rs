@@ -9,7 +9,8 @@ use tidemill_core::time::Timestamp;
 use crate::record::{LoadRow, RunHead, RunRow};
 
 /// All times.
-const EVER: Range<Timestamp> = Timestamp::from_micros(i64::MIN)..Timestamp::from_micros(i64::MAX);
+pub(super) const EVER: Range<Timestamp> =
+    Timestamp::from_micros(i64::MIN)..Timestamp::from_micros(i64::MAX);
 
 /// The last row of a page; the next page begins after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

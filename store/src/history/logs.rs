@@ -6,7 +6,8 @@ use tidemill_core::id::DagId;
 use tidemill_core::protocol::RunNo;
 use tidemill_core::time::Timestamp;
 
-use super::limit;
+use super::filter::EVER;
+use super::{Cursor, limit};
 use crate::bind::Args;
 use crate::record::{AssetEventRow, AuditRow, SkippedTickRow};
 use crate::{Store, StoreError, sql};
@@ -22,7 +23,54 @@ pub enum AuditOf {
     Run(RunNo),
 }
 
+/// Which lines of the audit log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditFilter {
+    /// By this name.
+    pub actor: Option<String>,
+    /// Whose action begins like this: `task.`, `run.cancel`.
+    pub action: Option<String>,
+    /// Of this DAG.
+    pub dag: Option<DagId>,
+    /// Done within.
+    pub within: Range<Timestamp>,
+}
+
+impl Default for AuditFilter {
+    fn default() -> Self {
+        Self {
+            actor: None,
+            action: None,
+            dag: None,
+            within: EVER,
+        }
+    }
+}
+
 impl Store {
+    /// A page of the audit log as it is narrowed, the last line first, after a line with this time and number;
+    /// [`Cursor::START`] for the first page.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub async fn audits_like(
+        &self,
+        of: &AuditFilter,
+        after: Cursor,
+        rows: u32,
+    ) -> Result<Vec<AuditRow>, StoreError> {
+        let args = Args::NONE
+            .time(after.at)
+            .int(after.id)
+            .time(of.within.start)
+            .time(of.within.end)
+            .text(of.actor.as_deref())
+            .text(of.action.as_deref())
+            .text(of.dag.as_ref().map(DagId::as_str))
+            .int(limit(rows));
+        self.db().rows(&sql::AUDITS_LIKE, args).await
+    }
+
     /// A page of the audit log, the last line first, from before line `before` on; `i64::MAX` for the first page. Lines about
     /// access have numbers below 0 (the store's own), those of the leader above: which came first, their times say.
     ///
