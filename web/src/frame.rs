@@ -22,7 +22,7 @@ pub(crate) struct Section {
     needs: Action,
 }
 
-/// The navigation. Loads, checks, assets and alerts come with their pages.
+/// The navigation.
 const SECTIONS: [Section; 4] = [
     Section {
         word: "Home",
@@ -43,6 +43,45 @@ const SECTIONS: [Section; 4] = [
         word: "Workers",
         href: "/workers",
         needs: Action::See,
+    },
+];
+
+/// What is looked at less often.
+const MORE: [Section; 7] = [
+    Section {
+        word: "Backfills",
+        href: "/backfills",
+        needs: Action::See,
+    },
+    Section {
+        word: "Pools",
+        href: "/pools",
+        needs: Action::See,
+    },
+    Section {
+        word: "Alerts",
+        href: "/alerts",
+        needs: Action::See,
+    },
+    Section {
+        word: "Variables",
+        href: "/variables",
+        needs: Action::Secrets,
+    },
+    Section {
+        word: "Connections",
+        href: "/connections",
+        needs: Action::Secrets,
+    },
+    Section {
+        word: "Audit log",
+        href: "/audit",
+        needs: Action::Audit,
+    },
+    Section {
+        word: "Settings",
+        href: "/settings",
+        needs: Action::Settings,
     },
 ];
 
@@ -119,6 +158,11 @@ impl Frame {
 
     pub(crate) fn sections(&self) -> impl Iterator<Item = &'static Section> {
         SECTIONS.iter().filter(|section| self.may(section.needs))
+    }
+
+    /// What is looked at less often.
+    pub(crate) fn more(&self) -> impl Iterator<Item = &'static Section> {
+        MORE.iter().filter(|section| self.may(section.needs))
     }
 
     /// Whether a section is where we are.

@@ -4,6 +4,7 @@
 //! [`site`] makes the router of a [`Web`]. Every route is registered with its [`Policy`] (`routes.rs`), and the same function
 //! decides for pages, actions and the API. A page is a struct with a template; its handler reads and returns it.
 
+mod about;
 pub mod access;
 mod assets;
 mod browser;
@@ -23,6 +24,7 @@ mod shown;
 mod specs;
 mod web;
 
+pub use about::{About, CheckLine, Mark, NothingKnown, SettingLine};
 pub use access::{Access, Accounts, Local, Policy, Principal, Role};
 pub use door::{Asked, Door, DoorError, LocalDoor, Tail};
 pub use pages::site;

@@ -6,13 +6,14 @@ use ring::rand::SystemRandom;
 use tidemill_core::time::Timestamp;
 use tidemill_store::Store;
 
+use crate::about::About;
 use crate::access::{Access, Cookie, Hasher};
 use crate::assets::Assets;
 use crate::door::Door;
 use crate::specs::Specs;
 
 /// How a web process is set up.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Config {
     /// The name of the installation, shown where it is not the usual one.
     pub deployment: Arc<str>,
@@ -22,6 +23,17 @@ pub struct Config {
     pub proxies: usize,
     /// The wall's clock.
     pub wall: fn() -> Timestamp,
+    /// Knows what this installation runs with.
+    pub about: Arc<dyn About>,
+}
+
+impl std::fmt::Debug for Config {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Config")
+            .field("deployment", &self.deployment)
+            .field("https", &self.https)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What all pages share. Cheap to clone.
@@ -90,6 +102,10 @@ impl Web {
 
     pub(crate) fn config(&self) -> &Config {
         &self.0.config
+    }
+
+    pub(crate) fn about(&self) -> &dyn About {
+        &*self.0.config.about
     }
 
     pub(crate) fn cookie(&self) -> &Cookie {

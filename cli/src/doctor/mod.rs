@@ -24,7 +24,7 @@ pub(crate) struct DoctorArgs {
 
 /// How it is with one thing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Mark {
+pub(crate) enum Mark {
     /// As it should be.
     Fine,
     /// Worth a look.
@@ -56,15 +56,15 @@ impl Mark {
 
 /// One thing that was looked at.
 #[derive(Debug)]
-struct Finding {
-    mark: Mark,
-    what: &'static str,
-    says: String,
+pub(crate) struct Finding {
+    pub(crate) mark: Mark,
+    pub(crate) what: &'static str,
+    pub(crate) says: String,
 }
 
 /// What was looked at, in order.
 #[derive(Debug, Default)]
-struct Findings(Vec<Finding>);
+pub(crate) struct Findings(pub(crate) Vec<Finding>);
 
 impl Findings {
     fn add(&mut self, mark: Mark, what: &'static str, says: impl Into<String>) {
@@ -79,27 +79,33 @@ pub(crate) fn run(args: &DoctorArgs, environment: &Environment, style: Style) ->
         Ok(loaded) => loaded,
         Err(output) => return output,
     };
-    let mut found = Findings::default();
-    for warning in &loaded.warnings {
-        found.add(Mark::Odd, "settings", warning.clone());
-    }
     door::run(async {
-        machine::data_folder(&loaded, &mut found);
-        let keys = machine::keys(&loaded, &mut found);
-        database::look(&loaded, keys.as_ref(), &mut found).await;
-        machine::token(&loaded, &mut found);
-        gateway::tls(&loaded, &mut found);
-        gateway::look(&loaded, &mut found).await;
-        match client() {
-            Ok(client) => machine::secret_manager(&loaded, &client, &mut found).await,
-            Err(why) => found.add(Mark::Bad, "network", why),
-        }
+        let found = look(&loaded).await;
         if args.json {
             as_json(&loaded, &found)
         } else {
             as_lines(&loaded, &found, style)
         }
     })
+}
+
+/// Looks at everything that these settings name.
+pub(crate) async fn look(loaded: &Loaded) -> Findings {
+    let mut found = Findings::default();
+    for warning in &loaded.warnings {
+        found.add(Mark::Odd, "settings", warning.clone());
+    }
+    machine::data_folder(loaded, &mut found);
+    let keys = machine::keys(loaded, &mut found);
+    database::look(loaded, keys.as_ref(), &mut found).await;
+    machine::token(loaded, &mut found);
+    gateway::tls(loaded, &mut found);
+    gateway::look(loaded, &mut found).await;
+    match client() {
+        Ok(client) => machine::secret_manager(loaded, &client, &mut found).await,
+        Err(why) => found.add(Mark::Bad, "network", why),
+    }
+    found
 }
 
 fn as_json(loaded: &Loaded, found: &Findings) -> Output {

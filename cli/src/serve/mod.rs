@@ -1,5 +1,6 @@
 //! The processes that stay: `standalone`, `scheduler`, `worker`, `web`.
 
+mod about;
 pub(crate) mod attempt;
 mod local;
 mod parts;

@@ -5,13 +5,18 @@ use std::sync::Arc;
 use axum::body::Body;
 use futures_util::{StreamExt as _, stream};
 use reqwest::Method;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use tidemill_core::id::check_name;
 use tidemill_core::operator::{BoxFuture, Level};
 use tidemill_core::protocol::{InstanceRef, LogPlace, RunNo};
 use tidemill_logs::{Found, Page, Search, Start, Wanted};
-use tidemill_scheduler::engine::{Changed, Fleet, Held, Why};
-use tidemill_scheduler::gateway::{CommandBody, CommandReply, LogsQuery, Problem};
+use tidemill_scheduler::engine::{Changed, Fleet, Held, PoolView, Why};
+use tidemill_scheduler::gateway::{
+    CommandBody, CommandReply, ConnectionBody, ConnectionView, LogsQuery, Problem, RevealBody,
+    RevealReply, VariableBody, VariableView,
+};
 use tidemill_web::{Asked, Door, DoorError, Tail};
 
 use crate::output::{OPEN, Output};
@@ -72,6 +77,31 @@ fn read<T: DeserializeOwned>(response: &Response, changes: bool) -> Result<T, Do
         500.. => DoorError::Away(says),
         status => DoorError::of_status(status, says),
     })
+}
+
+/// A name that can stand in a path.
+fn checked(name: &str) -> Result<&str, DoorError> {
+    let wrong = |error: tidemill_core::id::NameError| DoorError::Invalid(error.to_string());
+    check_name(name).map_err(wrong)?;
+    Ok(name)
+}
+
+/// Sends something, with whether it changes anything.
+async fn send<T: DeserializeOwned>(
+    leader: &Leader,
+    (method, path, changes): (&Method, &str, bool),
+    body: &impl Serialize,
+) -> Result<T, DoorError> {
+    let request = Request {
+        method,
+        path,
+        changes,
+        missing: 1,
+    };
+    let body = serde_json::to_string(body)
+        .map_err(|_| DoorError::Invalid("it cannot be written as JSON".to_owned()))?;
+    let answer = leader.exchange(request, Some(&body)).await;
+    read(&answer.map_err(|output| silence(&output))?, changes)
 }
 
 async fn look<T: DeserializeOwned>(leader: &Leader, path: &str) -> Result<T, DoorError> {
@@ -168,23 +198,14 @@ impl Door for RemoteDoor {
     fn ask(&self, asked: Asked) -> BoxFuture<'_, Result<Changed, DoorError>> {
         Box::pin(async move {
             let changes = !asked.dry_run;
-            let request = Request {
-                method: &Method::POST,
-                path: "/api/v1/commands",
-                changes,
-                missing: 1,
-            };
             let body = CommandBody {
                 by: asked.by.to_string(),
                 seen: asked.seen,
                 dry_run: asked.dry_run,
                 command: asked.command,
             };
-            let body = serde_json::to_string(&body)
-                .map_err(|_| DoorError::Invalid("it cannot be written as JSON".to_owned()))?;
-            let answer = self.leader.exchange(request, Some(&body)).await;
-            let answer = answer.map_err(|output| silence(&output))?;
-            let reply: CommandReply = read(&answer, changes)?;
+            let how = (&Method::POST, "/api/v1/commands", changes);
+            let reply: CommandReply = send(&self.leader, how, &body).await?;
             Ok(reply.changed)
         })
     }
@@ -207,6 +228,56 @@ impl Door for RemoteDoor {
 
     fn fleet(&self) -> BoxFuture<'_, Result<Fleet, DoorError>> {
         Box::pin(async move { look(&self.leader, "/api/v1/fleet").await })
+    }
+
+    fn pools(&self) -> BoxFuture<'_, Result<Vec<PoolView>, DoorError>> {
+        Box::pin(async move { look(&self.leader, "/api/v1/pools").await })
+    }
+
+    fn variables(&self) -> BoxFuture<'_, Result<Vec<VariableView>, DoorError>> {
+        Box::pin(async move { look(&self.leader, "/api/v1/variables").await })
+    }
+
+    fn reveal<'a>(
+        &'a self,
+        name: &'a str,
+        by: &'a str,
+    ) -> BoxFuture<'a, Result<RevealReply, DoorError>> {
+        Box::pin(async move {
+            let path = format!("/api/v1/variables/{}/reveal", checked(name)?);
+            let body = RevealBody { by: by.to_owned() };
+            send(&self.leader, (&Method::POST, &path, false), &body).await
+        })
+    }
+
+    fn set_variable<'a>(
+        &'a self,
+        name: &'a str,
+        body: VariableBody,
+    ) -> BoxFuture<'a, Result<Changed, DoorError>> {
+        Box::pin(async move {
+            let path = format!("/api/v1/variables/{}", checked(name)?);
+            let how = (&Method::PUT, path.as_str(), !body.dry_run);
+            let reply: CommandReply = send(&self.leader, how, &body).await?;
+            Ok(reply.changed)
+        })
+    }
+
+    fn connections(&self) -> BoxFuture<'_, Result<Vec<ConnectionView>, DoorError>> {
+        Box::pin(async move { look(&self.leader, "/api/v1/connections").await })
+    }
+
+    fn set_connection<'a>(
+        &'a self,
+        name: &'a str,
+        body: ConnectionBody,
+    ) -> BoxFuture<'a, Result<Changed, DoorError>> {
+        Box::pin(async move {
+            let path = format!("/api/v1/connections/{}", checked(name)?);
+            let how = (&Method::PUT, path.as_str(), !body.dry_run);
+            let reply: CommandReply = send(&self.leader, how, &body).await?;
+            Ok(reply.changed)
+        })
     }
 
     fn log<'a>(

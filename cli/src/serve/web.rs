@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tracing::warn;
 
+use super::about::Known;
 use super::parts;
 use super::sign_in::{self, Place};
 use crate::config::{Environment, Loaded, Origin};
@@ -59,6 +60,7 @@ pub(super) async fn start(
         https,
         proxies: usize::try_from(proxies).unwrap_or(usize::MAX),
         wall: parts::wall,
+        about: Arc::new(Known(loaded.clone())),
     };
     let router = site(Web::new(config, store, door, access)).router;
     Ok(tokio::spawn(serve(

@@ -7,8 +7,10 @@ use futures_util::stream;
 use tidemill_core::operator::BoxFuture;
 use tidemill_core::protocol::{InstanceRef, LogPlace, RunNo};
 use tidemill_logs::{Form, Found, LogError, Page, Search, Wanted};
-use tidemill_scheduler::engine::{Changed, Fleet, Held, Why};
-use tidemill_scheduler::gateway::Gate;
+use tidemill_scheduler::engine::{Changed, Fleet, Held, PoolView, Why};
+use tidemill_scheduler::gateway::{
+    ConnectionBody, ConnectionView, Gate, Problem, RevealReply, VariableBody, VariableView,
+};
 use tidemill_scheduler::lead::NotLeading;
 use tokio::time::timeout;
 
@@ -35,6 +37,10 @@ fn away(_: NotLeading) -> DoorError {
     DoorError::Away(
         "the scheduler does not lead at the moment; try again in a few seconds".to_owned(),
     )
+}
+
+fn told(problem: Problem) -> DoorError {
+    DoorError::of_status(problem.status, problem.detail)
 }
 
 fn unreadable(error: LogError) -> DoorError {
@@ -91,6 +97,45 @@ impl Door for LocalDoor {
             let seen = self.gate.process().look(|engine| engine.fleet());
             seen.await.map_err(away)
         })
+    }
+
+    fn pools(&self) -> BoxFuture<'_, Result<Vec<PoolView>, DoorError>> {
+        Box::pin(async move {
+            let seen = self.gate.process().look(|engine| engine.pools());
+            seen.await.map_err(away)
+        })
+    }
+
+    fn variables(&self) -> BoxFuture<'_, Result<Vec<VariableView>, DoorError>> {
+        Box::pin(async move { self.gate.variables().await.map_err(told) })
+    }
+
+    fn reveal<'a>(
+        &'a self,
+        name: &'a str,
+        by: &'a str,
+    ) -> BoxFuture<'a, Result<RevealReply, DoorError>> {
+        Box::pin(async move { self.gate.reveal_variable(name, by).await.map_err(told) })
+    }
+
+    fn set_variable<'a>(
+        &'a self,
+        name: &'a str,
+        body: VariableBody,
+    ) -> BoxFuture<'a, Result<Changed, DoorError>> {
+        Box::pin(async move { self.gate.set_variable(name, &body).await.map_err(told) })
+    }
+
+    fn connections(&self) -> BoxFuture<'_, Result<Vec<ConnectionView>, DoorError>> {
+        Box::pin(async move { self.gate.connections().await.map_err(told) })
+    }
+
+    fn set_connection<'a>(
+        &'a self,
+        name: &'a str,
+        body: ConnectionBody,
+    ) -> BoxFuture<'a, Result<Changed, DoorError>> {
+        Box::pin(async move { self.gate.set_connection(name, &body).await.map_err(told) })
     }
 
     fn log<'a>(

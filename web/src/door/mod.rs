@@ -10,7 +10,10 @@ use futures_util::Stream;
 use tidemill_core::operator::BoxFuture;
 use tidemill_core::protocol::{InstanceRef, LogPlace, RunNo};
 use tidemill_logs::{Found, Numbered, Page, Search, Wanted};
-use tidemill_scheduler::engine::{Changed, Command, Fleet, Held, Refusal, Why};
+use tidemill_scheduler::engine::{Changed, Command, Fleet, Held, PoolView, Refusal, Why};
+use tidemill_scheduler::gateway::{
+    ConnectionBody, ConnectionView, RevealReply, VariableBody, VariableView,
+};
 
 pub use local::LocalDoor;
 
@@ -43,6 +46,36 @@ pub trait Door: Send + Sync + 'static {
 
     /// The workers, and what waits for them.
     fn fleet(&self) -> BoxFuture<'_, Result<Fleet, DoorError>>;
+
+    /// The pools, what is taken of them and by whom.
+    fn pools(&self) -> BoxFuture<'_, Result<Vec<PoolView>, DoorError>>;
+
+    /// The variables, without their values.
+    fn variables(&self) -> BoxFuture<'_, Result<Vec<VariableView>, DoorError>>;
+
+    /// A variable's value; the audit log says who asked for it.
+    fn reveal<'a>(
+        &'a self,
+        name: &'a str,
+        by: &'a str,
+    ) -> BoxFuture<'a, Result<RevealReply, DoorError>>;
+
+    /// A variable is made or changed. Whoever leads seals it.
+    fn set_variable<'a>(
+        &'a self,
+        name: &'a str,
+        body: VariableBody,
+    ) -> BoxFuture<'a, Result<Changed, DoorError>>;
+
+    /// The connections, without their secrets.
+    fn connections(&self) -> BoxFuture<'_, Result<Vec<ConnectionView>, DoorError>>;
+
+    /// A connection is made or changed. Whoever leads seals it.
+    fn set_connection<'a>(
+        &'a self,
+        name: &'a str,
+        body: ConnectionBody,
+    ) -> BoxFuture<'a, Result<Changed, DoorError>>;
 
     /// A part of a log.
     fn log<'a>(

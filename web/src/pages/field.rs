@@ -1,7 +1,9 @@
 //! A param as a field of a form: what it looks like, and what was typed into it.
 
-use serde_json::Value;
-use tidemill_core::params::{ParamKind, ParamSpec};
+use std::collections::HashMap;
+
+use serde_json::{Map, Value};
+use tidemill_core::params::{ParamKind, ParamSpec, complete};
 
 /// How a field is drawn.
 pub(super) enum Input {
@@ -167,4 +169,91 @@ pub(super) fn value(spec: &ParamSpec, text: &str) -> Result<Option<Value>, Strin
             serde_json::from_str(trimmed).map_err(|error| format!("this is no JSON: {error}"))?
         }
     }))
+}
+
+/// A form, by the names of its fields.
+pub(super) type Given = HashMap<String, String>;
+
+/// The fields of params, with the values of a run in them, or else their defaults.
+pub(super) fn fields(specs: &[ParamSpec], like: Option<&Value>) -> Vec<Field> {
+    let field = |spec: &ParamSpec| {
+        let given = like.and_then(|like| like.get(&spec.name));
+        Field::new(spec, given.or(spec.default.as_ref()))
+    };
+    specs.iter().map(field).collect()
+}
+
+/// Params as a form has them.
+pub(super) struct Filled {
+    pub(super) fields: Vec<Field>,
+    /// What is wrong with no field in particular.
+    pub(super) wrong: Vec<String>,
+    /// None if anything is wrong.
+    pub(super) params: Option<Value>,
+}
+
+/// Reads the params of a form: `p.name`.
+pub(super) fn fill(specs: &[ParamSpec], given: &Given) -> Filled {
+    let (mut fields, mut wrong) = (Vec::new(), Vec::new());
+    let mut params = Map::new();
+    for spec in specs {
+        let sent = given.get(&format!("p.{}", spec.name));
+        let (field, value) = read_field(spec, sent.map(String::as_str));
+        fields.push(field);
+        if let Some(value) = value {
+            params.insert(spec.name.clone(), value);
+        }
+    }
+    let known = |name: &str| specs.iter().any(|spec| spec.name == name);
+    for name in given.keys().filter_map(|key| key.strip_prefix("p.")) {
+        if !known(name) {
+            wrong.push(format!("there is no param `{name}`"));
+        }
+    }
+    let params = Value::Object(params);
+    let are_right = fields.iter().all(|field: &Field| field.wrong.is_empty());
+    if are_right && let Err(why) = complete(specs, &params) {
+        wrong.extend(why);
+    }
+    let params = (are_right && wrong.is_empty()).then_some(params);
+    Filled {
+        fields,
+        wrong,
+        params,
+    }
+}
+
+fn read_field(spec: &ParamSpec, sent: Option<&str>) -> (Field, Option<Value>) {
+    let Some(sent) = sent else {
+        let mut field = Field::new(spec, spec.default.as_ref());
+        if spec.default.is_none() && !spec.optional {
+            field
+                .wrong
+                .push("it has no default, so it must be given".to_owned());
+        }
+        return (field, None);
+    };
+    let read = value(spec, sent);
+    let mut field = Field::new(spec, None);
+    field.type_in(spec, sent);
+    match read {
+        Ok(Some(value)) => {
+            let name = format!("param `{}` ", spec.name);
+            let wrong = spec.check(&value).into_iter();
+            field.wrong = wrong
+                .map(|says| says.strip_prefix(&name).map(str::to_owned).unwrap_or(says))
+                .collect();
+            (field, Some(value))
+        }
+        // An object may be left out if all of its fields may: what is wrong with that is said of the whole.
+        Ok(None) if matches!(spec.kind, ParamKind::Object(_)) => (field, None),
+        Ok(None) => {
+            field.wrong.push("it must be given".to_owned());
+            (field, None)
+        }
+        Err(why) => {
+            field.wrong.push(why);
+            (field, None)
+        }
+    }
 }

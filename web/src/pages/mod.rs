@@ -1,5 +1,10 @@
 //! The pages. Each is a struct with a template, and a handler beside it that reads the store and returns it.
 
+mod alerts;
+mod audit;
+mod backfills;
+mod bulk;
+mod connections;
 mod dag;
 mod dags;
 mod deed;
@@ -11,12 +16,16 @@ mod health;
 mod home;
 mod many;
 mod people;
+mod pools;
 mod rows;
 mod run;
 mod runs;
 mod search;
+mod settings;
+mod sure;
 mod task;
 mod trigger;
+mod variables;
 mod workers;
 
 pub(crate) use error::ErrorPage;
@@ -44,7 +53,16 @@ use page;
 /// The whole site: every page, action and API route there is, each with its policy.
 #[must_use]
 pub fn site(web: Web) -> Site {
-    let areas = [overview, people::routes, of_dag, of_run, of_task];
+    let areas = [
+        overview,
+        people::routes,
+        of_dag,
+        of_run,
+        of_task,
+        shared,
+        secret,
+        kept,
+    ];
     let routes = Routes::new(web);
     areas
         .into_iter()
@@ -102,4 +120,84 @@ fn of_task(routes: Routes) -> Routes {
         .post(CLEAR, operate, task::clear)
         .get(MARK, operate, task::preview_mark)
         .post(MARK, operate, task::mark)
+}
+
+/// What runs share: backfills, pools, workers, and what is done to many runs at once.
+fn shared(routes: Routes) -> Routes {
+    const BACKFILL: &str = "/dags/{dag}/backfill";
+    const RESTART: &str = "/dags/{dag}/runs/{run}/restart";
+    let (see, share) = (Policy::VIEW, Policy::SHARE);
+    routes
+        .get("/backfills", see, backfills::show)
+        .get("/backfills/{backfill}", see, backfills::show_one)
+        .post(
+            "/backfills/{backfill}/pause",
+            Policy::OPERATE,
+            backfills::pause,
+        )
+        .get(
+            "/backfills/{backfill}/cancel",
+            Policy::OPERATE,
+            backfills::ask_cancel,
+        )
+        .post(
+            "/backfills/{backfill}/cancel",
+            Policy::OPERATE,
+            backfills::cancel,
+        )
+        .get(BACKFILL, Policy::OPERATE_DAG, backfills::form)
+        .post(BACKFILL, Policy::OPERATE_DAG, backfills::send)
+        .get(RESTART, Policy::OPERATE_DAG, run::restart)
+        .post(RESTART, Policy::OPERATE_DAG, run::send_restart)
+        .get("/runs/all/{deed}", Policy::OPERATE, bulk::preview)
+        .post("/runs/all/{deed}", Policy::OPERATE, bulk::carry_out)
+        .get("/pools", see, pools::show)
+        .post("/pools", share, pools::make)
+        .get("/pools/{pool}", see, pools::show_one)
+        .post("/pools/{pool}", share, pools::change)
+        .post("/pools/{pool}/pause", share, pools::pause)
+        .get("/pools/{pool}/remove", share, pools::ask_remove)
+        .post("/pools/{pool}/remove", share, pools::remove)
+        .post("/workers/{worker}/drain", share, workers::drain)
+        .get("/alerts", see, alerts::show)
+        .post("/alerts/{alert}/again", share, alerts::again)
+}
+
+/// Variables and connections.
+fn secret(routes: Routes) -> Routes {
+    let secrets = Policy::SECRETS;
+    routes
+        .get("/variables", secrets, variables::show)
+        .post("/variables", secrets, variables::make)
+        .get("/variables/{variable}", secrets, variables::show_one)
+        .post("/variables/{variable}", secrets, variables::change)
+        .post("/variables/{variable}/reveal", secrets, variables::reveal)
+        .get(
+            "/variables/{variable}/remove",
+            secrets,
+            variables::ask_remove,
+        )
+        .post("/variables/{variable}/remove", secrets, variables::remove)
+        .get("/connections", secrets, connections::show)
+        .post("/connections", secrets, connections::make)
+        .get("/connections/{connection}", secrets, connections::show_one)
+        .post("/connections/{connection}", secrets, connections::change)
+        .get(
+            "/connections/{connection}/remove",
+            secrets,
+            connections::ask_remove,
+        )
+        .post(
+            "/connections/{connection}/remove",
+            secrets,
+            connections::remove,
+        )
+}
+
+/// What is on record, and how all of it is set up.
+fn kept(routes: Routes) -> Routes {
+    routes
+        .get("/audit", Policy::AUDIT, audit::show)
+        .get("/dags/{dag}/audit", Policy::VIEW_DAG, audit::of_dag)
+        .get("/settings", Policy::SETTINGS, settings::show)
 }

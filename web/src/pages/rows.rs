@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use tidemill_core::id::DagId;
-use tidemill_core::spec::{DagSpec, Schedule, Timing};
+use tidemill_core::spec::{DagSpec, Definition, Schedule, Timing};
 use tidemill_core::time::Timestamp;
 use tidemill_core::timetable::Due;
 use tidemill_store::history::Cursor;
@@ -135,6 +135,18 @@ pub(crate) fn next_due(known: &Known, now: Timestamp) -> Option<Timestamp> {
     Some(due.run_after.into())
 }
 
+/// The tables that a DAG's tasks write, with how.
+pub(crate) fn written(definition: &Definition) -> Vec<String> {
+    let tasks = definition.tasks.iter();
+    let writes = tasks.flat_map(|task| &task.touches.writes);
+    let mut writes: Vec<String> = writes
+        .map(|to| format!("{} {}", to.mode, to.table))
+        .collect();
+    writes.sort();
+    writes.dedup();
+    writes
+}
+
 /// When a DAG runs, in words.
 pub(crate) fn schedule(schedule: &Schedule) -> String {
     let timed = |timing: &Timing| match timing {
@@ -182,4 +194,11 @@ pub(crate) fn place(text: &str) -> Result<Cursor, Oops> {
 /// A place as [`place`] reads it.
 pub(crate) fn placed(at: Cursor) -> String {
     format!("{}.{}", at.at.micros(), at.id)
+}
+
+/// Refuses whoever may not change a DAG, of what is found by something else than its path.
+pub(crate) fn must_operate(frame: &Frame, dag: &DagId) -> Result<(), Oops> {
+    let who = frame.who().ok_or(Oops::SignIn)?;
+    let may = who.may_to(tidemill_access::Action::Operate, dag);
+    may.map_err(|denied| Oops::from(crate::access::Refused::Denied(denied)))
 }

@@ -16,6 +16,7 @@ use crate::frame::Frame;
 use crate::input::Asking;
 use crate::oops::Oops;
 use crate::paths;
+use tidemill_access::Action;
 
 pub(super) const ROWS: u32 = 50;
 const DAY: Duration = Duration::from_secs(86_400);
@@ -37,6 +38,19 @@ pub(crate) struct RunsQuery {
 }
 
 impl RunsQuery {
+    /// Narrowed to a DAG, a state, a kind, the beginning of a name, and days.
+    pub(super) fn of([dag, state, kind, name]: [&str; 4], [from, to]: [&str; 2]) -> Self {
+        Self {
+            dag: dag.to_owned(),
+            state: state.to_owned(),
+            kind: kind.to_owned(),
+            name: name.to_owned(),
+            from: from.to_owned(),
+            to: to.to_owned(),
+            after: String::new(),
+        }
+    }
+
     fn narrow(&self) -> [(&'static str, &String); 5] {
         [
             ("state", &self.state),
@@ -130,6 +144,8 @@ pub(crate) struct RunsPage {
     kinds: Vec<&'static str>,
     rows: Vec<RunLine>,
     older: Option<String>,
+    /// What can be done with all that match: the word, and where it is shown first.
+    deeds: Vec<(&'static str, String)>,
 }
 
 page!(RunsPage);
@@ -161,7 +177,31 @@ pub(crate) async fn show(frame: Frame, Asking(query): Asking<RunsQuery>) -> Resu
             .map(|run| RunLine::new(run, frame.now))
             .collect(),
         older,
+        deeds: if frame.may(Action::Operate) {
+            deeds(&query)
+        } else {
+            Vec::new()
+        },
         query,
         frame,
     })
+}
+
+const DEEDS: [(&str, &str); 4] = [
+    ("retry", "Retry what failed"),
+    ("clear", "Run again"),
+    ("cancel", "Cancel"),
+    ("mark", "Mark success"),
+];
+
+fn deeds(query: &RunsQuery) -> Vec<(&'static str, String)> {
+    let dag = query.dag.trim().to_owned();
+    let pairs = [("dag", &dag)].into_iter().chain(query.narrow());
+    let pairs = pairs.filter(|(_, value)| !value.is_empty());
+    let pairs: Vec<String> = pairs
+        .map(|(name, value)| format!("{name}={}", paths::part(value)))
+        .collect();
+    let pairs = pairs.join("&");
+    let deed = |(word, says): &(&str, &'static str)| (*says, format!("/runs/all/{word}?{pairs}"));
+    DEEDS.iter().map(deed).collect()
 }

@@ -1,6 +1,5 @@
 //! Triggering a DAG: a form made of its params, and what is wrong beside each of them.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use askama::Template;
@@ -9,13 +8,13 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use tidemill_core::id::DagId;
-use tidemill_core::params::{ParamKind, ParamSpec, complete};
 use tidemill_core::spec::DagSpec;
 use tidemill_core::time::Timestamp;
 use tidemill_scheduler::engine::{Command, Trigger};
 
-use super::field::{Field, Input, value};
+use super::field::{Field, Given, Input, fields, fill};
 use super::page;
+use super::rows::written;
 use crate::door::{Asked, DoorError};
 use crate::frame::Frame;
 use crate::input::{Asking, Sent};
@@ -61,7 +60,7 @@ pub(crate) struct TriggerPage {
 
 page!(TriggerPage);
 
-async fn spec(frame: &Frame, dag: &DagId) -> Result<(Arc<DagSpec>, bool), Oops> {
+pub(super) async fn spec(frame: &Frame, dag: &DagId) -> Result<(Arc<DagSpec>, bool), Oops> {
     let store = frame.web.store();
     let gone = || Oops::not_found(format!("there is no DAG `{dag}`, or you may not see it"));
     let row = store.dags().await?.into_iter().find(|row| row.id == *dag);
@@ -75,14 +74,7 @@ async fn spec(frame: &Frame, dag: &DagId) -> Result<(Arc<DagSpec>, bool), Oops> 
 
 fn blank(frame: Frame, dag: DagId, (spec, paused): (&DagSpec, bool)) -> TriggerPage {
     let definition = &spec.definition;
-    let mut writes: Vec<String> = definition
-        .tasks
-        .iter()
-        .flat_map(|task| &task.touches.writes)
-        .map(|to| format!("{} {}", to.mode, to.table))
-        .collect();
-    writes.sort();
-    writes.dedup();
+    let writes = written(definition);
     TriggerPage {
         href: paths::dag(&dag),
         paused,
@@ -114,17 +106,10 @@ pub(crate) async fn show(
         name => frame.web.store().run_named(&dag, name).await?,
     };
     let like = like.and_then(|run| serde_json::from_str::<Value>(&run.params).ok());
-    let specs = &spec.definition.params;
-    let fields = specs.iter().map(|spec| {
-        let given = like.as_ref().and_then(|like| like.get(&spec.name));
-        Field::new(spec, given.or(spec.default.as_ref()))
-    });
-    let fields = fields.collect();
+    let fields = fields(&spec.definition.params, like.as_ref());
     let page = blank(frame, dag, (&spec, paused));
     Ok(TriggerPage { fields, ..page })
 }
-
-type Given = HashMap<String, String>;
 
 /// A run, as the form says. Without a form it has its params' defaults and covers the last complete interval.
 pub(crate) async fn send(
@@ -207,32 +192,13 @@ fn read(mut page: TriggerPage, spec: &DagSpec, given: &Given) -> (TriggerPage, O
         page.note.wrong = Some(format!("a note has at most {NOTE_CHARS_MAX} characters"));
     }
     let covers = covers(&mut page.start, &mut page.end);
-    let mut params = Map::new();
-    for spec in &spec.definition.params {
-        let sent = given.get(&format!("p.{}", spec.name));
-        let (field, value) = read_field(spec, sent.map(String::as_str));
-        page.fields.push(field);
-        if let Some(value) = value {
-            params.insert(spec.name.clone(), value);
-        }
-    }
-    let known = |name: &str| spec.definition.params.iter().any(|spec| spec.name == name);
-    for name in given.keys().filter_map(|key| key.strip_prefix("p.")) {
-        if !known(name) {
-            page.wrong.push(format!("there is no param `{name}`"));
-        }
-    }
-    let params = Value::Object(params);
-    let fields_are_right = page.fields.iter().all(|field| field.wrong.is_empty());
-    if fields_are_right && let Err(wrong) = complete(&spec.definition.params, &params) {
-        page.wrong.extend(wrong);
-    }
+    let filled = fill(&spec.definition.params, given);
+    (page.fields, page.wrong) = (filled.fields, filled.wrong);
+    let right = filled.params;
     let plain = [&page.name, &page.start, &page.end, &page.note];
-    let is_right = fields_are_right
-        && page.wrong.is_empty()
-        && plain.iter().all(|field| field.wrong.is_none());
+    let right = right.filter(|_| plain.iter().all(|field| field.wrong.is_none()));
     let some = |text: &str| (!text.is_empty()).then(|| Arc::from(text));
-    let trigger = is_right.then(|| Trigger {
+    let trigger = right.map(|params| Trigger {
         name: some(&page.name.text),
         covers,
         params,
@@ -240,41 +206,6 @@ fn read(mut page: TriggerPage, spec: &DagSpec, given: &Given) -> (TriggerPage, O
         ..plain_trigger(&page.dag)
     });
     (page, trigger)
-}
-
-fn read_field(spec: &ParamSpec, sent: Option<&str>) -> (Field, Option<Value>) {
-    let Some(sent) = sent else {
-        let mut field = Field::new(spec, spec.default.as_ref());
-        if spec.default.is_none() && !spec.optional {
-            field
-                .wrong
-                .push("it has no default, so it must be given".to_owned());
-        }
-        return (field, None);
-    };
-    let read = value(spec, sent);
-    let mut field = Field::new(spec, None);
-    field.type_in(spec, sent);
-    match read {
-        Ok(Some(value)) => {
-            let name = format!("param `{}` ", spec.name);
-            let wrong = spec.check(&value).into_iter();
-            field.wrong = wrong
-                .map(|says| says.strip_prefix(&name).map(str::to_owned).unwrap_or(says))
-                .collect();
-            (field, Some(value))
-        }
-        // An object may be left out if all of its fields may: what is wrong with that is said of the whole.
-        Ok(None) if matches!(spec.kind, ParamKind::Object(_)) => (field, None),
-        Ok(None) => {
-            field.wrong.push("it must be given".to_owned());
-            (field, None)
-        }
-        Err(why) => {
-            field.wrong.push(why);
-            (field, None)
-        }
-    }
 }
 
 /// What the run covers: both ends, or neither.
@@ -300,7 +231,7 @@ fn covers(start: &mut Plain, end: &mut Plain) -> Option<(Timestamp, Timestamp)> 
 }
 
 /// A date, or a time of UTC, however exactly it is written.
-fn instant(text: &str) -> Option<Timestamp> {
+pub(super) fn instant(text: &str) -> Option<Timestamp> {
     if let Ok(at) = DateTime::parse_from_rfc3339(text) {
         return Some(at.with_timezone(&Utc).into());
     }

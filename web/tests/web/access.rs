@@ -19,9 +19,20 @@ fn path(route: &str, dag: &str) -> String {
         .replace("{name}", "x")
         .replace("{user}", "kim")
         .replace("{deed}", "clear")
+        .replace("{backfill}", "1")
+        .replace("{pool}", "bigquery")
+        .replace("{worker}", "w1")
+        .replace("{alert}", "1")
+        .replace("{variable}", "region")
+        .replace("{connection}", "crm")
 }
 
-const WITHOUT_A_DAG: [&str; 7] = [
+const WITHOUT_A_DAG: [&str; 12] = [
+    "/backfills",
+    "/pools",
+    "/pools/bigquery",
+    "/workers",
+    "/alerts",
     "/",
     "/dags",
     "/runs",

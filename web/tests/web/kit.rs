@@ -1,6 +1,8 @@
 //! A site over a real store with two DAGs in it, and a door that writes down what it is asked.
 
+mod about;
 mod runs;
+mod shared;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -18,7 +20,10 @@ use tidemill_core::protocol::{AttemptNo, InstanceRef, LogPlace, NOT_MAPPED, RunN
 use tidemill_core::state::{RunState, RunType, TaskState};
 use tidemill_core::time::Timestamp;
 use tidemill_logs::{Found, Numbered, Page, Search, Start, Wanted};
-use tidemill_scheduler::engine::{Changed, Fleet, Held, Why};
+use tidemill_scheduler::engine::{Changed, Fleet, Held, PoolView, Why};
+use tidemill_scheduler::gateway::{
+    ConnectionBody, ConnectionView, RevealReply, VariableBody, VariableView,
+};
 use tidemill_store::access::{By, NewUser};
 use tidemill_store::record::{
     AttemptEnd, AttemptRow, Changes, DagRow, RunRow, TaskNameRow, TaskRow, VersionRow,
@@ -31,6 +36,7 @@ use tidemill_web::{
 use tower::ServiceExt as _;
 
 pub(crate) use runs::run_path;
+pub(crate) use shared::{SECRET, Sealed, fleet};
 
 /// Text that somebody may try.
 pub(crate) const HOSTILE: &str = "\"'><script>alert(1)</script><img src=x onerror=alert(2)>{{7*7}}&lt;\u{202e}</title>javascript:";
@@ -62,9 +68,20 @@ pub(crate) struct TestDoor {
     pub(crate) lines: Mutex<Vec<Numbered>>,
     /// Whose logs were asked for.
     pub(crate) read: Mutex<Vec<LogPlace>>,
+    /// What is sealed, and what was to be sealed.
+    pub(crate) sealed: Sealed,
+    /// The workers.
+    pub(crate) fleet: Mutex<Fleet>,
+    /// Why nothing is done that is no dry run.
+    stale: Mutex<Option<DoorError>>,
 }
 
 impl TestDoor {
+    /// From now on what is really to be done is refused, and what is only tried is not.
+    pub(crate) fn only_asks_refused(&self, says: &str) {
+        *self.stale.lock().expect("it works") = Some(DoorError::Stale(says.to_owned()));
+    }
+
     fn of_level(&self, level: Level) -> Vec<Numbered> {
         let mut lines = self.lines.lock().expect("it works").clone();
         lines.retain(|line| line.line.level >= level);
@@ -99,10 +116,12 @@ impl Door for TestDoor {
             !*self.panics.lock().expect("it works"),
             "secret words of a panic"
         );
+        let stale = self.stale.lock().expect("it works").clone();
+        let stale = stale.filter(|_| !asked.dry_run);
         self.asked.lock().expect("it works").push(asked);
         let refused = self.refuses.lock().expect("it works").clone();
         let changed = self.answers.lock().expect("it works").clone();
-        Box::pin(async move { refused.map_or(Ok(changed), Err) })
+        Box::pin(async move { refused.or(stale).map_or(Ok(changed), Err) })
     }
 
     fn why(&self, _: InstanceRef) -> BoxFuture<'_, Result<Option<Why>, DoorError>> {
@@ -116,7 +135,54 @@ impl Door for TestDoor {
     }
 
     fn fleet(&self) -> BoxFuture<'_, Result<Fleet, DoorError>> {
-        Box::pin(async { Ok(Fleet::default()) })
+        let fleet = self.fleet.lock().expect("it works").clone();
+        Box::pin(async move { Ok(fleet) })
+    }
+
+    fn pools(&self) -> BoxFuture<'_, Result<Vec<PoolView>, DoorError>> {
+        let refused = self.refuses.lock().expect("it works").clone();
+        Box::pin(async move { refused.map_or_else(|| Ok(shared::pools()), Err) })
+    }
+
+    fn variables(&self) -> BoxFuture<'_, Result<Vec<VariableView>, DoorError>> {
+        Box::pin(async { Ok(vec![shared::variable()]) })
+    }
+
+    fn reveal<'a>(
+        &'a self,
+        name: &'a str,
+        by: &'a str,
+    ) -> BoxFuture<'a, Result<RevealReply, DoorError>> {
+        let asked = format!("{by} asked for {name}");
+        self.sealed.revealed.lock().expect("it works").push(asked);
+        let value = format!("{SECRET}{HOSTILE}");
+        Box::pin(async { Ok(RevealReply { value, edits: 3 }) })
+    }
+
+    fn set_variable<'a>(
+        &'a self,
+        name: &'a str,
+        body: VariableBody,
+    ) -> BoxFuture<'a, Result<Changed, DoorError>> {
+        let refused = self.refuses.lock().expect("it works").clone();
+        let set = (name.to_owned(), body);
+        self.sealed.variables.lock().expect("it works").push(set);
+        Box::pin(async move { refused.map_or_else(|| Ok(Changed::default()), Err) })
+    }
+
+    fn connections(&self) -> BoxFuture<'_, Result<Vec<ConnectionView>, DoorError>> {
+        Box::pin(async { Ok(vec![shared::connection()]) })
+    }
+
+    fn set_connection<'a>(
+        &'a self,
+        name: &'a str,
+        body: ConnectionBody,
+    ) -> BoxFuture<'a, Result<Changed, DoorError>> {
+        let refused = self.refuses.lock().expect("it works").clone();
+        let set = (name.to_owned(), body);
+        self.sealed.connections.lock().expect("it works").push(set);
+        Box::pin(async move { refused.map_or_else(|| Ok(Changed::default()), Err) })
     }
 
     fn log<'a>(
@@ -286,6 +352,7 @@ impl Kit {
             https,
             proxies: 0,
             wall: now,
+            about: Arc::new(about::TestAbout),
         };
         add_user(&store, "kim", None).await;
         let access = access(&store);
@@ -295,6 +362,7 @@ impl Kit {
             store,
             _folder: folder,
             _leader: leader,
+            store,
             router: site.router,
             routes: site.routes,
             door,
@@ -561,5 +629,6 @@ pub(crate) fn history() -> Changes {
             changes.attempts.push(attempt(run, 1));
         }
     }
+    shared::put(&mut changes, [&open, &secret]);
     changes
 }

@@ -1,11 +1,16 @@
 //! The site, driven in memory: who is let in, what changes things, what pages show, and what happens to whatever is wrong.
 
 mod access;
+mod audit;
+mod backfills;
+mod bulk;
 mod dag_pages;
 mod kit;
 mod many;
 mod pages;
 mod run;
+mod secrets;
+mod shared;
 mod sign_in;
 mod single;
 mod task;

@@ -116,8 +116,13 @@ impl Head {
                 on: *view == on,
             }
         });
+        let audit = Tab {
+            word: "Audit",
+            href: format!("{href}/audit"),
+            on: false,
+        };
         Self {
-            tabs: tabs.collect(),
+            tabs: tabs.chain([audit]).collect(),
             doc: first_words(&known.spec.notes.doc),
             paused: known.row.paused,
             removed: known.row.version.is_none(),

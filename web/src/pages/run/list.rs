@@ -275,6 +275,8 @@ async fn line(frame: &Frame, of: &Of, row: &TaskOfRun, reasons: &mut Reasons) ->
         TaskState::Success => None,
         _ => text(&row.message),
     };
+    let deferred = (task.state == TaskState::Deferred)
+        .then(|| format!("deferred for {}", took(frame.now.since(task.since))));
     let why = asked.or(again).or_else(|| text(&row.why)).or(said);
     let name = task.name.as_str();
     let index = task.of.map_index;
@@ -292,7 +294,11 @@ async fn line(frame: &Frame, of: &Of, row: &TaskOfRun, reasons: &mut Reasons) ->
             .started_at
             .map(|at| took(until(row, frame.now).since(at)))
             .unwrap_or_default(),
-        why: why.unwrap_or_default(),
+        why: [deferred, why]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join(": "),
         ..Line::empty()
     }
 }

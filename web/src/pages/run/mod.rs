@@ -5,6 +5,7 @@ mod events;
 mod gantt;
 mod list;
 mod read;
+mod restart;
 
 use askama::Template;
 use serde::Deserialize;
@@ -30,6 +31,7 @@ use events::Events;
 use gantt::GanttView;
 use list::{ListView, Question};
 use read::{Of, Rows};
+pub(crate) use restart::{send as send_restart, show as restart};
 
 /// What is looked at, and where in it.
 #[derive(Debug, Default, Deserialize)]
@@ -248,7 +250,8 @@ fn facts(frame: &Frame, of: &Of, before: Option<&Version>) -> Vec<(&'static str,
         facts.push(("Pool", Html::text(pool)));
     }
     if let Some(backfill) = run.backfill {
-        facts.push(("Backfill", Html::text(&backfill.to_string())));
+        let href = format!("/backfills/{backfill}");
+        facts.push(("Backfill", Html::link(&href, &backfill.to_string())));
     }
     facts
 }
