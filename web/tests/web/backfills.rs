@@ -96,7 +96,7 @@ fn date(day: i64, again: Option<i64>, left_out: Option<&str>) -> DatePlan {
 }
 
 fn planned(kit: &Kit, dates: Vec<DatePlan>) {
-    *kit.door.answers.lock().unwrap() = Changed {
+    *kit.door.answers.lock().expect("it works") = Changed {
         dates,
         remarks: vec!["backfill 9".to_owned()],
         ..Changed::default()
