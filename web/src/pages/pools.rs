@@ -64,6 +64,7 @@ async fn pools(frame: &Frame) -> Result<(Vec<PoolView>, bool), Oops> {
         holds_deferred: row.holds_deferred,
         paused: row.paused,
         edits: row.edits,
+        note: row.note,
         holders: Vec::new(),
         waiting: 0,
     };
@@ -104,6 +105,8 @@ pub(crate) struct PoolForm {
     /// Empty for any number.
     slots: String,
     holds_deferred: Option<String>,
+    /// What it is for; without it the note stays.
+    note: Option<String>,
     seen: Option<u32>,
 }
 
@@ -120,6 +123,7 @@ impl PoolForm {
             name: name.into(),
             slots,
             holds_deferred: self.holds_deferred.is_some(),
+            note: self.note.as_deref().map(|note| note.trim().into()),
         })
     }
 }

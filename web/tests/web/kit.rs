@@ -359,7 +359,6 @@ impl Kit {
         let web = Web::new(config, store.clone(), Arc::clone(&door) as _, access);
         let site = site(web);
         Self {
-            store,
             _folder: folder,
             _leader: leader,
             store,

@@ -62,6 +62,7 @@ pub(super) fn pools() -> Vec<PoolView> {
         holds_deferred: true,
         paused: false,
         edits: 7,
+        note: Some(HOSTILE.into()),
         holders: vec![holder("open_dag", 3), holder("secret_dag", 4)],
         waiting: 5,
     }]
@@ -189,6 +190,7 @@ pub(super) fn put(changes: &mut Changes, versions: [&VersionRow; 2]) {
         holds_deferred: true,
         paused: false,
         edits: 7,
+        note: Some(HOSTILE.into()),
         touched: Some(touch()),
     });
 }
