@@ -17,7 +17,8 @@ use tidemill_store::record::ConnectionRow;
 
 use super::routes::{Asking, Reply, carry_out};
 use super::vault::{
-    Prepared, Sets, TouchView, Vault, body, missing, put, ready_to_seal, remove, unread, unsealed,
+    Prepared, Sets, TouchView, Vault, body, missing, put, ready_to_seal, remove, set, unread,
+    unsealed,
 };
 use super::{Gate, Problem};
 use crate::engine::{Changed, Command};
@@ -229,8 +230,7 @@ impl Gate {
         name: &str,
         body: &ConnectionBody,
     ) -> Result<Changed, Problem> {
-        let Json(reply) = set(self, name, body).await?;
-        Ok(reply.changed)
+        set(self, name, body).await
     }
 }
 

@@ -16,7 +16,7 @@ use tidemill_store::record::VariableRow;
 
 use super::routes::{Asking, Reply, carry_out};
 use super::vault::{
-    Prepared, Sets, TouchView, Vault, body, missing, put, remove, unread, unsealed,
+    Prepared, Sets, TouchView, Vault, body, missing, put, remove, set, unread, unsealed,
 };
 use super::{Gate, Problem};
 use crate::engine::{Changed, Command};
@@ -176,8 +176,7 @@ impl Gate {
     /// # Errors
     /// Why it was not done, or that nobody knows.
     pub async fn set_variable(&self, name: &str, body: &VariableBody) -> Result<Changed, Problem> {
-        let Json(reply) = set(self, name, body).await?;
-        Ok(reply.changed)
+        set(self, name, body).await
     }
 
     /// The value of a variable, after the audit log says who asked.

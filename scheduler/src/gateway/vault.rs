@@ -19,7 +19,7 @@ use tidemill_store::{Store, StoreError};
 
 use super::routes::{Asking, CommandReply, Reply, carry_out, not_leading, replied};
 use super::{Gate, Problem};
-use crate::engine::{Command, Refusal};
+use crate::engine::{Changed, Command, Refusal};
 use crate::secrets::{KeyRing, SealError};
 
 /// How often something is sealed anew because somebody else changed it meanwhile.
@@ -128,17 +128,23 @@ pub(super) trait Sets: DeserializeOwned + Send + Sync + 'static {
     ) -> impl Future<Output = Result<Prepared, Problem>> + Send;
 }
 
-/// Sets something. It is made of what is there now, so it is only written if that is still there.
+/// Sets something.
 pub(super) async fn put<T: Sets>(
     State(gate): State<Gate>,
     Path(name): Path<String>,
     bytes: Result<Bytes, BytesRejection>,
 ) -> Reply<CommandReply> {
     let body: T = body(bytes)?;
-    ready_to_seal(&gate)?;
+    let changed = set(&gate, &name, &body).await?;
+    Ok(Json(CommandReply { changed }))
+}
+
+/// Sets something. It is made of what is there now, so it is only written if that is still there.
+pub(super) async fn set<T: Sets>(gate: &Gate, name: &str, body: &T) -> Result<Changed, Problem> {
+    ready_to_seal(gate)?;
     let asking = body.asking();
     for _ in 0..TRIES_MAX {
-        let made = body.prepare(gate.vault(), &name).await?;
+        let made = body.prepare(gate.vault(), name).await?;
         // Otherwise the author saw another one than was read just now: the engine says whether theirs is too old. If it is
         // not, the database was behind, and what was made of it must not be written.
         let same = asking.seen.is_none_or(|seen| seen == made.edits);
@@ -147,10 +153,10 @@ pub(super) async fn put<T: Sets>(
             dry_run: asking.dry_run || !same,
             ..asking
         };
-        match carry_out(&gate, guarded, made.command).await? {
+        match carry_out(gate, guarded, made.command).await? {
             Ok(mut changed) if same => {
                 changed.remarks.extend(made.remarks);
-                return Ok(Json(CommandReply { changed }));
+                return Ok(changed);
             }
             Ok(_) => {}
             Err(Refusal::Stale { .. }) if asking.seen.is_none() => {}

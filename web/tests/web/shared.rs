@@ -78,7 +78,7 @@ async fn a_pool_is_looked_at_by_all_and_changed_by_some() {
         assert_eq!(asked[0].seen, Some(7));
         assert!(matches!(
             &asked[0].command,
-            Command::SetPool { slots: Some(16), holds_deferred: true, name } if &**name == "bigquery"
+            Command::SetPool { slots: Some(16), holds_deferred: true, name, .. } if &**name == "bigquery"
         ));
     }
     let made = kit.post("operator", "/pools", "name=new&slots=").await;
