@@ -16,6 +16,7 @@ mod health;
 mod hint;
 pub mod history;
 mod lead;
+pub mod live;
 mod measure;
 mod migrate;
 mod options;

@@ -162,6 +162,9 @@ statements! {
 
         LEADER_RESIGN = "lead" / "leader_resign",
 
+        DAG_MARKS = "live" / "dag_marks",
+        PULSE = "live" / "pulse",
+
         BATCHES = "measure" / "batches",
         COMMIT_ONE = "measure" / "commit_one",
 
@@ -220,6 +223,9 @@ statements! {
         LEADER_RENEW = "lead" / "leader_renew",
         LEADER_STEP = "lead" / "leader_step",
         LEADER_TAKE = "lead" / "leader_take",
+
+        RUN_MARKS = "live" / "run_marks",
+        TASK_MARKS = "live" / "task_marks",
 
         DURABILITY = "measure" / "durability",
         LOG_BYTES = "measure" / "log_bytes",

@@ -10,6 +10,7 @@ mod commits;
 mod finders;
 mod healths;
 mod hints;
+mod lives;
 mod logins;
 mod model;
 mod outboxes;
@@ -89,6 +90,9 @@ on_both! {
         a_broken_line_only_costs_time,
         many_hints_are_few,
         who_listens_is_told;
+    lives:
+        each_commit_is_one_beat_and_looking_is_none,
+        marks_change_with_what_they_stand_for_and_nothing_else;
     logins:
         a_session_is_touched_once_a_minute_and_ends,
         a_token_works_until_it_is_revoked_or_over,

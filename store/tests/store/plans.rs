@@ -171,6 +171,8 @@ fn asked() -> Vec<Asked> {
             &["'scheduled__12'", "'scheduled__13'", "10"],
         ),
         (statement!(each "history/grid_cells"), &["#77"]),
+        (statement!(each "live/run_marks"), &["#77", "9000000"]),
+        (statement!(each "live/task_marks"), &["#77"]),
         (statement!(each "history/recent_runs"), &["12"]),
         (
             statement!(each "history/run_days"),
