@@ -10,6 +10,7 @@ mod routes;
 mod serve;
 mod session;
 mod socket;
+mod unread;
 mod variables;
 mod vault;
 

@@ -25,6 +25,7 @@ use tokio_rustls::server::TlsStream;
 use tracing::{debug, warn};
 
 use super::Problem;
+use super::unread::Unread;
 
 /// What is allowed.
 #[derive(Debug, Clone, Copy)]
@@ -34,6 +35,8 @@ pub struct Limits {
     /// How long a connection may take to send the headers of a request, the first and each after it; and before that to set
     /// up TLS.
     pub headers_within: Duration,
+    /// How long a connection may take nothing of what it is sent before it is cut off.
+    pub read_within: Duration,
 }
 
 impl Default for Limits {
@@ -41,6 +44,7 @@ impl Default for Limits {
         Self {
             connections: 4_096,
             headers_within: Duration::from_secs(20),
+            read_within: Duration::from_secs(60),
         }
     }
 }
@@ -80,14 +84,19 @@ pub async fn serve(
         // From where they come, for whoever counts how often.
         let router = router.clone().layer(Extension(ConnectInfo(peer)));
         let (http, tls) = (http.clone(), tls.clone());
+        let unread = limits.read_within;
         tokio::spawn(async move {
             match tls {
-                None => answer(&http, router, stream).await,
+                None => answer(&http, router, Unread::new(stream, unread)).await,
                 Some(tls) => {
                     let greeted = timeout(limits.headers_within, greet(&tls, stream)).await;
                     match greeted {
-                        Ok(Ok(Greeted::Tls(stream))) => answer(&http, router, *stream).await,
-                        Ok(Ok(Greeted::Plain(stream))) => answer(&http, refusal(), stream).await,
+                        Ok(Ok(Greeted::Tls(stream))) => {
+                            answer(&http, router, Unread::new(*stream, unread)).await;
+                        }
+                        Ok(Ok(Greeted::Plain(stream))) => {
+                            answer(&http, refusal(), Unread::new(stream, unread)).await;
+                        }
                         Ok(Err(error)) => debug!("a connection speaks no TLS that fits: {error}"),
                         Err(_) => debug!("a connection took too long to set up TLS"),
                     }

@@ -2,4 +2,5 @@
 
 mod bulk;
 mod house;
+mod slow;
 mod tls;

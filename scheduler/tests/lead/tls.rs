@@ -91,6 +91,7 @@ async fn whoever_does_not_finish_the_handshake_holds_a_place_for_a_while_and_is_
     let (address, _stop) = start(Limits {
         connections: beginnings.len(),
         headers_within: Duration::from_secs(2),
+        ..Limits::default()
     })
     .await;
     let mut silent = Vec::new();
