@@ -1,5 +1,9 @@
 // The log of an attempt, however long: only the lines in view are in the page, and lines come from the server a part at a time.
 // The place in the log is a line, not a pixel, because no browser has a page that is as high as a log of ten million lines.
+import { Folds, foldGroups, titleOf } from "tidemill/log_folds.js";
+import { address as addressWith, element, row, parseRange, hashOf, wordOf } from "tidemill/log_lines.js";
+import { scrolls } from "tidemill/log_scroll.js";
+
 const ROW = 20;
 const HIGH_MAX = 8_000_000;
 const PART = 200;
@@ -9,17 +13,11 @@ const POLL = 2000;
 const root = document.getElementById("log");
 const view = root?.querySelector(".view");
 
-function element(name, className, text) {
-  const made = document.createElement(name);
-  if (className) made.className = className;
-  if (text !== undefined) made.textContent = text;
-  return made;
-}
-
 function start() {
   const pages = new URL(root.dataset.pages, location.href);
   const says = root.querySelector("[data-says]");
   const foundSays = root.querySelector("[data-found]");
+  const foldButton = root.querySelector("[data-fold]");
   const form = root.querySelector("form.tools");
   const level = form.elements.level;
   const pane = element("div", "pane");
@@ -30,26 +28,24 @@ function start() {
   let total = Number(root.dataset.total);
   let firstError = Number(root.dataset.error ?? 0);
   let over = root.dataset.over === "true";
+  let narrowed = false;
+  // In view: without what is folded.
   let top = 0;
   let wrap = false;
   let busy = false;
   let expected = -1;
-  let range = parse(root.dataset.line);
+  let range = parseRange(location.hash.slice(1)) ?? parseRange(root.dataset.line);
   let lines = new Map();
   const rows = new Map();
+  const folds = new Folds();
   const search = { text: "", hits: [], next: null, at: -1 };
 
-  function parse(text) {
-    if (!text) return null;
-    const [first, last] = text.split("-").map(Number);
-    return { first, last: last || first };
-  }
-
+  const shown = () => total - folds.hidden;
   const visible = () => Math.max(1, view.clientHeight / ROW);
-  const topMax = () => Math.max(0, total - (wrap ? 1 : visible()));
-  const high = () => Math.min(total * ROW, HIGH_MAX);
+  const topMax = () => Math.max(0, shown() - (wrap ? 1 : visible()));
+  const high = () => Math.min(shown() * ROW, HIGH_MAX);
   const scrollMax = () => Math.max(1, high() - view.clientHeight);
-  const isScaled = () => total * ROW > HIGH_MAX;
+  const isScaled = () => shown() * ROW > HIGH_MAX;
   const atEnd = () => top >= topMax() - 0.5;
 
   async function ask(more, path = "") {
@@ -67,98 +63,65 @@ function start() {
     const page = await ask({ lines: PART, ...more });
     // Of another level than is shown by now: its places would be wrong.
     if (lines !== asked) return page;
-    if (page.total < total) { lines.clear(); drop(); }
+    if (page.total < total) { lines.clear(); folds.clear(); drop(); }
     total = page.total;
     over = over || page.finished;
     firstError = page.first_error ?? 0;
+    narrowed = page.total_of_all !== page.total;
     page.lines.forEach((line, nth) => lines.set(page.from + nth, line));
+    if (page.lines.some((line) => titleOf(line.m) !== undefined)) foldButton.hidden = false;
     if (lines.size > KEPT_MAX) {
-      for (const at of lines.keys()) if (Math.abs(at - top) > KEPT_MAX / 4) lines.delete(at);
+      const here = folds.toLog(Math.floor(top));
+      for (const at of lines.keys()) if (Math.abs(at - here) > KEPT_MAX / 4) lines.delete(at);
     }
-    const narrowed = page.total_of_all === page.total ? "" : `, ${page.total} shown`;
-    says.textContent = `${page.total_of_all} lines${narrowed}${over ? "" : ", live"}`;
+    says.textContent = `${page.total_of_all} lines${narrowed ? `, ${page.total} shown` : ""}${over ? "" : ", live"}`;
     return page;
   }
 
-  function lost() {
-    says.textContent = "no answer; the lines may be old";
-  }
+  const lost = () => { says.textContent = "no answer; the lines may be old"; };
 
-  function marked(text) {
-    const part = element("span");
-    if (!search.text) { part.textContent = text; return part; }
-    const low = text.toLowerCase();
-    const wanted = search.text.toLowerCase();
-    let at = 0;
-    // Letters that change their length when they are made small are left unmarked.
-    while (low.length === text.length) {
-      const next = low.indexOf(wanted, at);
-      if (next < 0) break;
-      part.append(text.slice(at, next), element("mark", "", text.slice(next, next + wanted.length)));
-      at = next + wanted.length;
-    }
-    part.append(text.slice(at));
-    return part;
-  }
+  const address = (change, hash = "log") => addressWith({ attempt: pages.searchParams.get("attempt"), level: level.value, ...change }, hash);
+  const addressOf = (lines) => address({ line: wordOf(lines) }, hashOf(lines));
 
-  function row(line) {
-    const made = element("li", line.l);
-    const number = element("a", "", line.number);
-    number.href = address({ line: line.number });
-    number.dataset.line = line.number;
-    const at = new Date(line.t / 1000);
-    const time = element("time", "", Number.isNaN(at.getTime()) ? "" : at.toISOString().slice(11, 23));
-    time.title = `${time.textContent} UTC, here ${at.toLocaleString()}`;
-    const text = marked(line.m);
-    if (line.s) text.prepend(element("i", "", line.s), " ");
-    if (line.k) text.append(" ", element("small", "", JSON.stringify(line.k)));
-    made.append(number, time, element("b", "", line.l), text);
-    return made;
-  }
+  const drop = () => { rows.clear(); list.replaceChildren(); };
 
-  function address(change) {
-    const url = new URL(location.href);
-    for (const name of ["from", "find", "after", "line"]) url.searchParams.delete(name);
-    url.searchParams.set("attempt", pages.searchParams.get("attempt"));
-    if (level.value === "debug") url.searchParams.delete("level");
-    else url.searchParams.set("level", level.value);
-    for (const [name, value] of Object.entries(change)) url.searchParams.set(name, value);
-    url.hash = "log";
-    return url.pathname + url.search + url.hash;
-  }
-
-  function drop() {
-    rows.clear();
-    list.replaceChildren();
+  function made(at) {
+    const line = lines.get(at);
+    if (!line) return { item: element("li", "wait", "…"), known: false };
+    const href = addressOf({ first: line.number, last: line.number });
+    return { item: row(line, { href, search: search.text, folded: folds.has(at) }), known: true };
   }
 
   // Puts the lines in view into the page. A line that stays in view stays the same element, so what is selected stays selected.
   function draw() {
-    view.style.height = `${Math.ceil(Math.min(innerHeight * 0.7, wrap ? innerHeight : Math.max(total, 3) * ROW + 18))}px`;
+    view.style.height = `${Math.ceil(Math.min(innerHeight * 0.7, wrap ? innerHeight : Math.max(shown(), 3) * ROW + 18))}px`;
     space.style.height = `${Math.max(0, high() - view.clientHeight)}px`;
     top = Math.max(0, Math.min(top, topMax()));
     const ends = wrap && atEnd();
-    const first = Math.max(0, ends ? Math.floor(total - visible()) : Math.floor(top));
-    const last = Math.min(total, first + Math.ceil(visible()) + 2);
-    for (const [at, made] of rows) if (at < first || at >= last || !made.known) { made.item.remove(); rows.delete(at); }
+    const first = Math.max(0, ends ? Math.floor(shown() - visible()) : Math.floor(top));
+    const last = Math.min(shown(), first + Math.ceil(visible()) + 2);
+    const places = Array.from({ length: Math.max(0, last - first) }, (_, nth) => folds.toLog(first + nth));
+    const wanted = new Set(places);
+    for (const [at, { item, known }] of rows) if (!wanted.has(at) || !known) { item.remove(); rows.delete(at); }
     let missing = -1;
     let after = null;
-    for (let at = first; at < last; at += 1) {
+    for (const at of places) {
       const line = lines.get(at);
       if (!line && missing < 0) missing = at;
-      let made = rows.get(at);
-      if (!made) {
-        made = { item: line ? row(line) : element("li", "wait", "…"), known: Boolean(line) };
-        rows.set(at, made);
-        if (after) after.after(made.item); else list.prepend(made.item);
+      let one = rows.get(at);
+      if (!one) {
+        one = made(at);
+        rows.set(at, one);
+        if (after) after.after(one.item); else list.prepend(one.item);
       }
       if (line) {
-        made.item.classList.toggle("on", Boolean(range) && line.number >= range.first && line.number <= range.last);
-        made.item.classList.toggle("hit", search.hits[search.at] === line.number);
+        one.item.classList.toggle("on", Boolean(range) && line.number >= range.first && line.number <= range.last);
+        one.item.classList.toggle("hit", search.hits[search.at] === line.number);
       }
-      after = made.item;
+      after = one.item;
     }
-    const shift = ends ? Math.max(0, list.offsetHeight - view.clientHeight + 18) : (top - first) * (wrap ? rows.get(first)?.item.offsetHeight ?? ROW : ROW);
+    const firstHeight = wrap ? rows.get(places[0])?.item.offsetHeight ?? ROW : ROW;
+    const shift = ends ? Math.max(0, list.offsetHeight - view.clientHeight + 18) : (top - first) * firstHeight;
     list.style.transform = `translateY(${-shift}px)`;
     const scroll = topMax() > 0 ? (top / topMax()) * scrollMax() : 0;
     if (Math.abs(view.scrollTop - scroll) > 1) view.scrollTop = scroll;
@@ -180,15 +143,14 @@ function start() {
     }
   }
 
-  function move(to) {
-    top = to;
-    draw();
-  }
+  const move = (to) => { top = to; draw(); };
 
   async function toLine(number) {
     try {
       const page = await read({ line: number });
-      move(page.from - 4);
+      folds.show(page.from);
+      drop();
+      move(folds.toView(page.from) - 4);
     } catch { lost(); }
   }
 
@@ -227,6 +189,34 @@ function start() {
     } catch { lost(); }
   }
 
+  // Where a line is among those of the level.
+  const placeOf = async (number) => (narrowed ? (await read({ line: number })).from : number - 1);
+  const foldFrom = (number, isAll) => foldGroups(folds, { ask, placeOf, last: () => total - 1 }, number, isAll);
+
+  async function fold(what) {
+    const here = folds.toLog(Math.floor(top));
+    try {
+      await what();
+      top = folds.toView(here);
+    } catch { lost(); }
+    foldButton.setAttribute("aria-pressed", String(folds.any));
+    drop();
+    draw();
+  }
+
+  async function toggle(number) {
+    const at = await placeOf(number);
+    if (folds.has(at)) folds.remove(at); else await foldFrom(number - 1, false);
+  }
+
+  function pick(number, isRange) {
+    const from = isRange && range ? range.first : number;
+    range = { first: Math.min(from, number), last: Math.max(from, number) };
+    root.dataset.line = wordOf(range);
+    history.replaceState(null, "", addressOf(range));
+    draw();
+  }
+
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     // It is sent again and again: each time leads to the next line.
@@ -235,12 +225,13 @@ function start() {
     find(1);
   });
   level.addEventListener("change", async () => {
-    const here = lines.get(Math.floor(top))?.number ?? 1;
+    const here = lines.get(folds.toLog(Math.floor(top)))?.number ?? 1;
     lines = new Map();
+    folds.clear();
     Object.assign(search, { text: "", hits: [], next: null, at: -1 });
     foundSays.textContent = "";
     drop();
-    history.replaceState(null, "", address(range ? { line: root.dataset.line } : {}));
+    history.replaceState(null, "", range ? addressOf(range) : address({}));
     try {
       const page = await read({ line: here });
       move(page.from);
@@ -258,15 +249,13 @@ function start() {
       root.classList.toggle("wraps", wrap);
       draw();
     }
-    const number = event.target.closest("[data-line]");
-    if (number && number !== root && !event.ctrlKey && !event.metaKey) {
+    if (event.target.closest("[data-fold]")) fold(async () => { if (folds.any) folds.clear(); else await foldFrom(0, true); });
+    const group = event.target.closest("[data-group]");
+    if (group) fold(() => toggle(Number(group.dataset.group)));
+    const number = event.target.closest("a[data-line]");
+    if (number && !event.ctrlKey && !event.metaKey) {
       event.preventDefault();
-      const picked = Number(number.dataset.line);
-      const from = event.shiftKey && range ? range.first : picked;
-      range = { first: Math.min(from, picked), last: Math.max(from, picked) };
-      root.dataset.line = range.first === range.last ? String(range.first) : `${range.first}-${range.last}`;
-      history.replaceState(null, "", address({ line: root.dataset.line }));
-      draw();
+      pick(Number(number.dataset.line), event.shiftKey);
     }
   });
   view.addEventListener("scroll", () => {
@@ -275,24 +264,19 @@ function start() {
     expected = view.scrollTop;
     requestAnimationFrame(draw);
   });
-  // A log that is too high for a page to scroll goes by lines, not by pixels.
-  view.addEventListener("wheel", (event) => {
-    if (!isScaled() || event.ctrlKey || Math.abs(event.deltaX) > Math.abs(event.deltaY)) return;
-    event.preventDefault();
-    move(top + (event.deltaMode === 1 ? event.deltaY : event.deltaY / ROW));
-  }, { passive: false });
-  view.addEventListener("keydown", (event) => {
-    const step = { ArrowUp: -1, ArrowDown: 1, PageUp: 1 - visible(), PageDown: visible() - 1, Home: -Infinity, End: Infinity }[event.key];
-    if (step === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
-    event.preventDefault();
-    move(Math.max(0, Math.min(top + step, topMax())));
-  });
+  scrolls(view, { by: (step) => move(Math.max(0, Math.min(top + step, topMax()))), visible, isScaled, row: ROW });
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea, dialog")) return;
+    if (event.key === "G" && !event.defaultPrevented) { move(topMax()); view.focus(); }
     if (!search.text || (event.key !== "n" && event.key !== "N")) return;
     find(event.key === "n" ? 1 : -1);
   });
+  addEventListener("hashchange", () => {
+    const named = parseRange(location.hash.slice(1));
+    if (named) { range = named; toLine(range.first); }
+  });
   addEventListener("resize", draw);
+  document.addEventListener("zone", () => { drop(); draw(); });
 
   async function open() {
     const asked = new URL(location.href).searchParams;
@@ -306,6 +290,7 @@ function start() {
     draw();
     if (!opensAt) move(topMax());
     if (asked.get("find")) find(1);
+    else if (range) toLine(range.first);
     if (!over) setTimeout(tail, POLL);
   }
   // Without an answer the page stays as the server wrote it.

@@ -8,7 +8,7 @@ use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 use ring::digest::{SHA256, digest};
 
-use crate::html::{Html, hex};
+use crate::html::{Html, Tone, hex};
 use crate::input::At;
 use crate::oops::Oops;
 use crate::web::Web;
@@ -24,7 +24,7 @@ const TASK_STYLE: &str = include_str!("../assets/task.css");
 const DAG_STYLE: &str = include_str!("../assets/dag.css");
 
 /// Name, kind, contents. The style of drawings is added to that of pages.
-const FILES: [(&str, &str, &str); 9] = [
+const FILES: [(&str, &str, &str); 13] = [
     ("tidemill.css", CSS, include_str!("../assets/tidemill.css")),
     ("theme.js", SCRIPT, include_str!("../assets/theme.js")),
     ("main.js", SCRIPT, include_str!("../assets/main.js")),
@@ -33,8 +33,79 @@ const FILES: [(&str, &str, &str); 9] = [
     ("fresh.js", SCRIPT, include_str!("../assets/fresh.js")),
     ("grid.js", SCRIPT, include_str!("../assets/grid.js")),
     ("log.js", SCRIPT, include_str!("../assets/log.js")),
+    (
+        "log_lines.js",
+        SCRIPT,
+        include_str!("../assets/log_lines.js"),
+    ),
+    (
+        "log_folds.js",
+        SCRIPT,
+        include_str!("../assets/log_folds.js"),
+    ),
+    (
+        "log_scroll.js",
+        SCRIPT,
+        include_str!("../assets/log_scroll.js"),
+    ),
+    ("palette.js", SCRIPT, include_str!("../assets/palette.js")),
     ("icon.svg", SVG, include_str!("../assets/icon.svg")),
 ];
+
+/// The icon of each state: its shape in its colour, so that a row of tabs says how the runs in them stand.
+const ICONS: [(Tone, &str, &str); 9] = [
+    (
+        Tone::Fail,
+        "icon-fail.svg",
+        "<path fill=\"#c2321c\" d=\"M11 1l10 10-10 10L1 11z\"/>",
+    ),
+    (
+        Tone::Up,
+        "icon-up.svg",
+        "<path fill=\"none\" stroke=\"#cf7c6a\" stroke-width=\"2.5\" d=\"M2 2h18v18H2zM2 11l9-9M2 20L20 2M11 20l9-9\"/>",
+    ),
+    (
+        Tone::Retry,
+        "icon-retry.svg",
+        "<path fill=\"#9a5b00\" d=\"M4 1l17 10L4 21z\"/>",
+    ),
+    (
+        Tone::Run,
+        "icon-run.svg",
+        "<path fill=\"none\" stroke=\"#1667c7\" stroke-width=\"4\" d=\"M17 5a8.5 8.5 0 1 0 2 6\"/>",
+    ),
+    (
+        Tone::Wait,
+        "icon-wait.svg",
+        "<path fill=\"#6c5aa7\" d=\"M3 2h6v18H3zM13 2h6v18h-6z\"/>",
+    ),
+    (
+        Tone::Queue,
+        "icon-queue.svg",
+        "<path fill=\"none\" stroke=\"#5a656e\" stroke-width=\"4\" d=\"M4 4h14v14H4z\"/>",
+    ),
+    (
+        Tone::None,
+        "icon-none.svg",
+        "<path fill=\"none\" stroke=\"#5a656e\" stroke-width=\"2\" stroke-dasharray=\"3 3\" d=\"M3 3h16v16H3z\"/>",
+    ),
+    (
+        Tone::Skip,
+        "icon-skip.svg",
+        "<circle fill=\"none\" stroke=\"#7d8891\" stroke-width=\"4\" cx=\"11\" cy=\"11\" r=\"8\"/>",
+    ),
+    (
+        Tone::Ok,
+        "icon-ok.svg",
+        "<circle fill=\"#187848\" cx=\"11\" cy=\"11\" r=\"10\"/>",
+    ),
+];
+
+/// The name of the icon of a state.
+pub(crate) fn icon_of(tone: Tone) -> &'static str {
+    let icon = ICONS.iter().find(|(of, ..)| *of == tone);
+    icon.map_or("icon.svg", |(_, name, _)| name)
+}
 
 #[derive(Debug)]
 struct File {
@@ -65,6 +136,18 @@ impl Assets {
             let hash = hex(&digest(&SHA256, &bytes).as_ref()[..8]);
             let (stem, end) = name.rsplit_once('.').unwrap_or((name, ""));
             let hashed = format!("{stem}.{hash}.{end}");
+            urls.insert(name, format!("/static/{hashed}"));
+            files.insert(hashed, File { kind, bytes });
+        }
+        for (_, name, shape) in ICONS {
+            let bytes = format!(
+                "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 22 22\">{shape}</svg>"
+            );
+            let kind = SVG;
+            let bytes = bytes.into_bytes();
+            let hash = hex(&digest(&SHA256, &bytes).as_ref()[..8]);
+            let stem = name.trim_end_matches(".svg");
+            let hashed = format!("{stem}.{hash}.svg");
             urls.insert(name, format!("/static/{hashed}"));
             files.insert(hashed, File { kind, bytes });
         }

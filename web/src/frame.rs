@@ -8,7 +8,10 @@ use tidemill_core::id::DagId;
 use tidemill_core::time::Timestamp;
 
 use crate::access::Principal;
+use crate::assets::icon_of;
+use crate::html::Tone;
 use crate::oops::Oops;
+use crate::paths;
 use crate::seat::Seat;
 use crate::web::Web;
 use tidemill_access::Action;
@@ -184,8 +187,18 @@ impl Frame {
             .map_or("/", |here| here.as_str())
     }
 
+    /// Where this page listens for changes.
+    pub(crate) fn listens(&self) -> String {
+        paths::Open::live(self.seat.uri.path())
+    }
+
     pub(crate) fn asset(&self, name: &str) -> &str {
         self.web.assets().url(name)
+    }
+
+    /// The icon of a state, for the tab of the browser.
+    pub(crate) fn icon(&self, tone: Tone) -> &str {
+        self.asset(icon_of(tone))
     }
 
     /// The scripts by their names, for the browser.

@@ -199,6 +199,12 @@ async fn find(
     Ok((who, by_cookie))
 }
 
+/// Who is behind these headers, once more.
+pub(crate) async fn who_asks(web: &Web, headers: &HeaderMap) -> Result<Option<Principal>, Oops> {
+    let (who, _) = find(web, headers, web.cookie().read(headers)).await?;
+    Ok(who)
+}
+
 async fn read(body: Body) -> Result<axum::body::Bytes, Oops> {
     let says = |status, says: &str| Oops::Says(status, says.to_owned());
     let bytes = timeout(BODY_WITHIN, to_bytes(body, BODY_BYTES_MAX)).await;

@@ -10,6 +10,7 @@ use crate::about::About;
 use crate::access::{Access, Cookie, Hasher};
 use crate::assets::Assets;
 use crate::door::Door;
+use crate::live::{Live, LiveSettings};
 use crate::specs::Specs;
 
 /// How a web process is set up.
@@ -21,6 +22,11 @@ pub struct Config {
     pub https: bool,
     /// How many proxies of ours are in front: each says from where it was asked.
     pub proxies: usize,
+    /// The port that browsers find it at. Cookies do not know ports: without https the session's has it in its name, so that
+    /// two of these on one machine do not sign each other out.
+    pub port: Option<u16>,
+    /// How pages are told of changes.
+    pub live: LiveSettings,
     /// The wall's clock.
     pub wall: fn() -> Timestamp,
     /// Knows what this installation runs with.
@@ -48,6 +54,7 @@ struct Shared {
     cookie: Cookie,
     assets: Assets,
     specs: Specs,
+    live: Live,
     random: SystemRandom,
     hasher: Hasher,
 }
@@ -62,8 +69,9 @@ impl Web {
     /// A web over this store, which asks through this door and lets in whom `access` knows.
     #[must_use]
     pub fn new(config: Config, store: Store, door: Arc<dyn Door>, access: Arc<dyn Access>) -> Self {
-        let cookie = Cookie::new(config.https, access.same_site());
+        let cookie = Cookie::new((config.https, config.port), access.same_site());
         Self(Arc::new(Shared {
+            live: Live::new(store.clone(), config.live),
             config,
             store,
             door,
@@ -98,6 +106,15 @@ impl Web {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         (self.0.config.wall)()
+    }
+
+    /// Ends the lines of all pages that listen for changes, and opens no more: the process stops.
+    pub fn stop_listening(&self) {
+        self.0.live.close();
+    }
+
+    pub(crate) fn live(&self) -> &Live {
+        &self.0.live
     }
 
     pub(crate) fn config(&self) -> &Config {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tidemill_scheduler::gateway::{Limits, serve};
 use tidemill_store::Store;
-use tidemill_web::{Config, Door, Web, site};
+use tidemill_web::{Config, Door, LiveSettings, Web, site};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -59,10 +59,18 @@ pub(super) async fn start(
         deployment: settings.deployment.as_str().into(),
         https,
         proxies: usize::try_from(proxies).unwrap_or(usize::MAX),
+        port: Some(address.port()),
+        live: LiveSettings::default(),
         wall: parts::wall,
         about: Arc::new(Known(loaded.clone())),
     };
-    let router = site(Web::new(config, store, door, access)).router;
+    let web = Web::new(config, store, door, access);
+    let router = site(web.clone()).router;
+    let mut stop = stops.clone();
+    tokio::spawn(async move {
+        let _ = stop.wait_for(|stop| *stop).await;
+        web.stop_listening();
+    });
     Ok(tokio::spawn(serve(
         listener,
         None,

@@ -23,7 +23,7 @@ pub(crate) use spans::{Span, spans};
 pub(crate) use squares::{
     Head, RowHead, Square, head_cell, row_end, row_start, square, version_cell,
 };
-pub(crate) use when::{When, day, in_time, took};
+pub(crate) use when::{Since, Until, When, day, in_time, took};
 
 /// HTML that is finished: templates do not escape it again.
 #[derive(Debug, Clone, Default)]

@@ -25,6 +25,42 @@ impl fmt::Display for When {
 // Digits and names of months.
 impl HtmlSafe for When {}
 
+/// How long until an instant: a script keeps it current.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Until {
+    pub(crate) now: Timestamp,
+    pub(crate) at: Timestamp,
+}
+
+impl fmt::Display for Until {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words = in_time(self.now, self.at);
+        let at = self.at.date().format("%Y-%m-%dT%H:%M:%SZ");
+        write!(f, "<time datetime=\"{at}\" data-until>{words}</time>")
+    }
+}
+
+// Digits and units.
+impl HtmlSafe for Until {}
+
+/// How long since an instant: a script keeps it current.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Since {
+    pub(crate) now: Timestamp,
+    pub(crate) at: Timestamp,
+}
+
+impl fmt::Display for Since {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words = took(self.now.since(self.at));
+        let at = self.at.date().format("%Y-%m-%dT%H:%M:%SZ");
+        write!(f, "<time datetime=\"{at}\" data-since>{words}</time>")
+    }
+}
+
+// Digits and units.
+impl HtmlSafe for Since {}
+
 /// The day of a date, such as `Saturday, 21 November`.
 pub(crate) fn day(at: Timestamp) -> String {
     at.date().format("%A, %-d %B").to_string()

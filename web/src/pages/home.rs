@@ -13,7 +13,7 @@ use tidemill_store::history::{Cursor, Failure, RunFilter};
 use super::page;
 use super::rows::{RunLine, known, next_due};
 use crate::frame::Frame;
-use crate::html::{Chip, Tone, When, day, in_time};
+use crate::html::{Chip, Since, Tone, Until, When, day};
 use crate::oops::Oops;
 use crate::paths;
 
@@ -45,13 +45,13 @@ struct Running {
     name: Arc<str>,
     href: String,
     chip: Chip,
-    elapsed: String,
+    elapsed: Option<Since>,
 }
 
 struct Next {
     dag: DagId,
     href: String,
-    rest: String,
+    rest: Until,
     at: When,
 }
 
@@ -92,7 +92,7 @@ pub(crate) async fn show(frame: Frame) -> Result<Home, Oops> {
             name: line.name,
             href: line.href,
             chip: line.chip,
-            elapsed: line.took,
+            elapsed: run.started_at.map(|at| Since { now, at }),
         }
     });
     let mut next: Vec<(Timestamp, DagId)> = known(&frame)
@@ -114,7 +114,7 @@ pub(crate) async fn show(frame: Frame) -> Result<Home, Oops> {
             .into_iter()
             .map(|(at, dag)| Next {
                 href: paths::dag(&dag),
-                rest: in_time(now, at),
+                rest: Until { now, at },
                 at: When(at),
                 dag,
             })

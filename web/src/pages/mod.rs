@@ -11,6 +11,7 @@ mod deed;
 mod enter;
 mod error;
 mod field;
+mod find;
 mod grid;
 mod health;
 mod home;
@@ -32,6 +33,7 @@ pub(crate) use error::ErrorPage;
 
 use crate::access::Policy;
 use crate::assets;
+use crate::live::listen;
 use crate::routes::{Routes, Site};
 use crate::web::Web;
 
@@ -83,6 +85,8 @@ fn overview(routes: Routes) -> Routes {
         .post("/dags", Policy::OPERATE, many::send)
         .get("/runs", Policy::VIEW, runs::show)
         .get("/search", Policy::VIEW, search::show)
+        .get("/find", Policy::VIEW, find::answer)
+        .get("/live", Policy::VIEW, listen)
         .get("/workers", Policy::VIEW, workers::show)
 }
 

@@ -31,7 +31,8 @@ use tidemill_store::record::{
 use tidemill_store::{CommitOutcome, Leader, Options, Store};
 use tidemill_web::access::AccessError;
 use tidemill_web::{
-    Access, Accounts, Asked, Config, Door, DoorError, Principal, Role, Route, Tail, Web, site,
+    Access, Accounts, Asked, Config, Door, DoorError, LiveSettings, Principal, Role, Route, Tail,
+    Web, site,
 };
 use tower::ServiceExt as _;
 
@@ -66,6 +67,8 @@ pub(crate) struct TestDoor {
     pub(crate) why: Mutex<Option<Why>>,
     /// The log of every attempt.
     pub(crate) lines: Mutex<Vec<Numbered>>,
+    /// Whether they still come.
+    pub(crate) is_live: Mutex<bool>,
     /// Whose logs were asked for.
     pub(crate) read: Mutex<Vec<LogPlace>>,
     /// What is sealed, and what was to be sealed.
@@ -104,7 +107,7 @@ impl TestDoor {
             total: lines.len() as u64,
             total_of_all: all.len() as u64,
             first_error,
-            finished: true,
+            finished: !*self.is_live.lock().expect("it works"),
             lines: lines.into_iter().skip(from).take(wanted.lines).collect(),
         }
     }
@@ -298,7 +301,9 @@ impl Answer {
 
 pub(crate) struct Kit {
     _folder: TempDir,
-    _leader: Leader,
+    /// Who commits what happens meanwhile; batch 1 is there already.
+    pub(crate) leader: Leader,
+    pub(crate) web: Web,
     pub(crate) store: Store,
     pub(crate) router: Router,
     pub(crate) routes: Vec<Route>,
@@ -351,17 +356,24 @@ impl Kit {
             deployment: "tidemill".into(),
             https,
             proxies: 0,
+            port: None,
+            live: LiveSettings {
+                every: Duration::from_millis(20),
+                check_every: Duration::from_millis(200),
+                ..LiveSettings::default()
+            },
             wall: now,
             about: Arc::new(about::TestAbout),
         };
         add_user(&store, "kim", None).await;
         let access = access(&store);
         let web = Web::new(config, store.clone(), Arc::clone(&door) as _, access);
-        let site = site(web);
+        let site = site(web.clone());
         Self {
             _folder: folder,
-            _leader: leader,
+            leader,
             store,
+            web,
             router: site.router,
             routes: site.routes,
             door,
@@ -375,7 +387,15 @@ impl Kit {
             .oneshot(request)
             .await
             .expect("it works");
-        let (parts, body) = response.into_parts();
+        let (parts, mut body) = response.into_parts();
+        // A page that listens would be listened to for ever.
+        if parts
+            .headers
+            .get(header::CONTENT_TYPE)
+            .is_some_and(|kind| kind == "text/event-stream")
+        {
+            body = Body::empty();
+        }
         let body = to_bytes(body, 64 << 20).await.expect("it works");
         Answer {
             status: parts.status,
@@ -445,7 +465,7 @@ pub(crate) fn request(method: Method, who: &str, path: &str) -> axum::http::requ
     }
 }
 
-fn version(name: &str) -> VersionRow {
+pub(crate) fn version(name: &str) -> VersionRow {
     let built = Dag::build(name, |dag| {
         dag.doc(HOSTILE);
         dag.owner(HOSTILE);

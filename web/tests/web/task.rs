@@ -136,7 +136,7 @@ async fn a_failed_task_says_what_failed_and_what_a_retry_means() {
         "A retry writes dw.sales (append, replacing partition {ds})",
         "1 other run failed like this",
         "opened at the first error",
-        "id=\"l207\"",
+        "id=\"L207\"",
         "load 2025-01-01 of 77",
         "{var.secret}",
         "data-key=\"r\"",
@@ -144,7 +144,7 @@ async fn a_failed_task_says_what_failed_and_what_a_retry_means() {
     ] {
         assert!(shown.contains(says), "{says} is missing in {shown}");
     }
-    assert!(!shown.contains("id=\"l206\"") && shown.contains("id=\"l212\""));
+    assert!(!shown.contains("id=\"L206\"") && shown.contains("id=\"L212\""));
     let viewer = kit.get("viewer", &page(1, "load.sales")).await.body;
     assert!(
         !viewer.contains("data-key=\"r\""),
@@ -317,15 +317,15 @@ async fn a_log_is_read_a_page_at_a_time_and_searched() {
 
     let first = kit.get("viewer", &format!("{task}?from=0")).await.body;
     assert!(
-        first.contains("id=\"l1\"")
-            && first.contains("id=\"l200\"")
-            && !first.contains("id=\"l201\"")
+        first.contains("id=\"L1\"")
+            && first.contains("id=\"L200\"")
+            && !first.contains("id=\"L201\"")
     );
     assert!(first.contains("from=200#log\">Later"), "{first}");
     let rest = kit.get("viewer", &format!("{task}?from=200")).await.body;
-    assert!(rest.contains("id=\"l300\"") && rest.contains("from=0#log\">Earlier"));
+    assert!(rest.contains("id=\"L300\"") && rest.contains("from=0#log\">Earlier"));
     let range = kit.get("viewer", &format!("{task}?line=50-51")).await.body;
-    assert_eq!(range.matches(" on\" id=\"l").count(), 2);
+    assert_eq!(range.matches(" on\" id=\"L").count(), 2);
     let hits = kit
         .get("viewer", &format!("{task}?find=line%20299"))
         .await

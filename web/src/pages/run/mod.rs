@@ -104,6 +104,13 @@ pub(crate) struct RunPage {
 
 page!(RunPage);
 
+impl RunPage {
+    /// The icon of the tab.
+    fn icon(&self) -> &str {
+        self.frame.icon(self.head.chip.tone)
+    }
+}
+
 /// The params of a run.
 struct Params {
     rows: Vec<Param>,

@@ -15,6 +15,7 @@ pub(crate) use log::{find, lines, raw};
 use askama::Template;
 use serde::Deserialize;
 use tidemill_core::protocol::{MapIndex, NOT_MAPPED};
+use tidemill_core::state::TaskState;
 use tidemill_store::history::Cursor;
 
 use super::page;
@@ -72,10 +73,19 @@ pub(crate) struct TaskPage {
     data: Data,
     why: Option<WhyView>,
     past: Option<Html>,
+    /// The log of the newest other run in which this went well.
+    last_success: Option<String>,
     instances: Option<Instances>,
 }
 
 page!(TaskPage);
+
+impl TaskPage {
+    /// The icon of the tab.
+    fn icon(&self) -> &str {
+        self.frame.icon(self.chip.tone)
+    }
+}
 
 pub(crate) async fn show(
     frame: Frame,
@@ -95,6 +105,7 @@ pub(crate) async fn show(
         Some(one) => Some(log::view(&frame, &place, one, &query).await?),
         None => None,
     };
+    let (past, last_success) = past(&frame, &place).await?;
     let touched = detail.as_ref().and_then(|detail| detail.touched.as_ref());
     let touched = touched.map(|touch| format!("{} {} it at {}", touch.by, touch.how, touch.at));
     Ok(TaskPage {
@@ -106,7 +117,8 @@ pub(crate) async fn show(
         cause: cause::read(&frame, &place, (&tries, detail.as_ref())).await?,
         data: data::read(&frame, &place, (tries.selected(), detail.as_ref())).await?,
         why: why::read(&frame, &place).await?,
-        past: past(&frame, &place).await?,
+        past,
+        last_success,
         instances: mapped::read(&frame, &place, query.past).await?,
         touched,
         tries,
@@ -116,16 +128,24 @@ pub(crate) async fn show(
     })
 }
 
-/// This task in the last runs of its DAG, as bars.
-async fn past(frame: &Frame, place: &Place) -> Result<Option<Html>, Oops> {
+/// This task in the last runs of its DAG, as bars, and where the log of the last of them is that went well.
+async fn past(frame: &Frame, place: &Place) -> Result<(Option<Html>, Option<String>), Oops> {
     let Some(of) = place.of() else {
-        return Ok(None);
+        return Ok((None, None));
     };
     let which = (of.task, of.map_index);
     let store = frame.web.store();
     let past = store.task_past(&place.dag, which, Cursor::START, PAST_RUNS);
+    let past = past.await?;
+    let well = past
+        .iter()
+        .find(|past| past.task.state == TaskState::Success && past.run.id != place.run.id);
+    let well = well.map(|past| {
+        let name = past.task.name.as_str();
+        let href = paths::task(&place.dag, &past.run.name, name, past.task.of.map_index);
+        format!("{href}#log")
+    });
     let past: Vec<Bar> = past
-        .await?
         .into_iter()
         .rev()
         .map(|past| {
@@ -143,5 +163,6 @@ async fn past(frame: &Frame, place: &Place) -> Result<Option<Html>, Oops> {
             }
         })
         .collect();
-    Ok((past.len() > 1).then(|| bars(&past, (9, 12, 44))))
+    let drawn = (past.len() > 1).then(|| bars(&past, (9, 12, 44)));
+    Ok((drawn, well))
 }
