@@ -9,7 +9,7 @@ let input;
 let list;
 let says;
 let offers = [];
-let on = 0;
+let on = -1;
 let asked = 0;
 let timer = 0;
 
@@ -61,15 +61,16 @@ function build() {
   dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
 }
 
+// Nothing is chosen before somebody typed or moved: Enter by itself does nothing.
 function mark(at) {
-  on = offers.length ? (at + offers.length) % offers.length : 0;
+  on = at < 0 || !offers.length ? -1 : at % offers.length;
   [...list.children].forEach((item, nth) => item.setAttribute("aria-selected", String(nth === on)));
   const item = list.children[on];
   if (item) { input.setAttribute("aria-activedescendant", item.id); item.scrollIntoView({ block: "nearest" }); }
   else input.removeAttribute("aria-activedescendant");
 }
 
-function draw(found, word) {
+function draw(found, word, first = 0) {
   offers = found;
   list.replaceChildren(...offers.map((offer, nth) => {
     const item = element("li", { role: "option", id: `offer-${nth}`, "aria-selected": "false" }, element("b", {}, offer.label), element("span", {}, offer.note ?? ""), element("small", {}, offer.kind));
@@ -77,7 +78,7 @@ function draw(found, word) {
     return item;
   }));
   says.textContent = offers.length ? "" : word;
-  mark(0);
+  mark(first);
 }
 
 // An action of this page whose button is not there, such as a retry of a run in which nothing failed, is not offered.
@@ -100,7 +101,7 @@ async function ask() {
     const visited = typed ? [] : recent().filter((one) => one.href !== location.pathname + location.search).slice(0, RECENT_MAX);
     const actions = found.filter((one) => one.kind === "Action");
     const rest = found.filter((one) => one.kind !== "Action" && !visited.some((other) => other.href === one.href));
-    draw(typed ? found : [...actions, ...visited.map((one) => ({ ...one, kind: `${one.kind}, recent` })), ...rest], "Nothing goes with this.");
+    draw(typed ? found : [...actions, ...visited.map((one) => ({ ...one, kind: `${one.kind}, recent` })), ...rest], "Nothing goes with this.", typed ? 0 : -1);
   } catch {
     if (mine === asked) draw([], "No answer: try again.");
   }
@@ -119,7 +120,8 @@ function choose(at, event) {
 
 function key(event) {
   const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-  if (step) mark(on + step);
+  if (step === 1) mark(on + 1);
+  else if (step) mark(on > 0 ? on - 1 : offers.length - 1);
   else if (event.key === "Home" && event.ctrlKey) mark(0);
   else if (event.key === "Enter") choose(on, event);
   else return;
