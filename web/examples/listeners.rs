@@ -10,17 +10,12 @@ use std::time::Duration;
 
 use tidemill_core::author::Dag;
 use tidemill_core::operator::BoxFuture;
-use tidemill_core::protocol::{InstanceRef, LogPlace, RunNo};
 use tidemill_core::time::Timestamp;
-use tidemill_logs::{Found, Page, Search, Wanted};
-use tidemill_scheduler::engine::{Changed, Fleet, Held, Why};
 use tidemill_scheduler::gateway::{Limits, serve};
 use tidemill_store::record::{Changes, DagRow, VersionRow};
 use tidemill_store::{Leader, Options, Store};
 use tidemill_web::access::AccessError;
-use tidemill_web::{
-    Access, Asked, Config, Door, DoorError, LiveSettings, Principal, Role, Tail, Web, site,
-};
+use tidemill_web::{Access, Config, LiveSettings, NothingKnown, Principal, Role, Shut, Web, site};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
@@ -62,50 +57,6 @@ impl Access for Everybody {
 
     fn end<'a>(&'a self, _: &'a str, _: Timestamp) -> BoxFuture<'a, Result<(), AccessError>> {
         Box::pin(async { Ok(()) })
-    }
-}
-
-/// Nobody leads.
-struct Shut;
-
-fn away() -> DoorError {
-    DoorError::Away("nobody leads".to_owned())
-}
-
-impl Door for Shut {
-    fn ask(&self, _: Asked) -> BoxFuture<'_, Result<Changed, DoorError>> {
-        Box::pin(async { Err(away()) })
-    }
-
-    fn why(&self, _: InstanceRef) -> BoxFuture<'_, Result<Option<Why>, DoorError>> {
-        Box::pin(async { Err(away()) })
-    }
-
-    fn why_run(&self, _: RunNo) -> BoxFuture<'_, Result<Option<Vec<Held>>, DoorError>> {
-        Box::pin(async { Err(away()) })
-    }
-
-    fn fleet(&self) -> BoxFuture<'_, Result<Fleet, DoorError>> {
-        Box::pin(async { Err(away()) })
-    }
-
-    fn log<'a>(&'a self, _: &'a LogPlace, _: Wanted) -> BoxFuture<'a, Result<Page, DoorError>> {
-        Box::pin(async { Err(away()) })
-    }
-
-    fn search<'a>(&'a self, _: &'a LogPlace, _: Search) -> BoxFuture<'a, Result<Found, DoorError>> {
-        Box::pin(async { Err(away()) })
-    }
-
-    fn download<'a>(
-        &'a self,
-        _: &'a LogPlace,
-    ) -> BoxFuture<'a, Result<axum::body::Body, DoorError>> {
-        Box::pin(async { Err(away()) })
-    }
-
-    fn tail(&self, _: &LogPlace, _: u64) -> Tail {
-        Box::pin(futures_util::stream::empty())
     }
 }
 
@@ -209,6 +160,7 @@ fn main() -> Result<(), Failed> {
             port: None,
             live: LiveSettings::default(),
             wall: || Timestamp::from_micros(0),
+            about: Arc::new(NothingKnown),
         };
         let web = Web::new(config, store, Arc::new(Shut), Arc::new(Everybody));
         let listener = TcpListener::bind("127.0.0.1:0").await?;

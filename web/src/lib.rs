@@ -28,7 +28,7 @@ mod web;
 
 pub use about::{About, CheckLine, Mark, NothingKnown, SettingLine};
 pub use access::{Access, Accounts, Local, Policy, Principal, Role};
-pub use door::{Asked, Door, DoorError, LocalDoor, Tail};
+pub use door::{Asked, Door, DoorError, LocalDoor, Shut, Tail};
 pub use live::LiveSettings;
 pub use pages::site;
 pub use routes::{Route, Site};

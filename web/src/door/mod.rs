@@ -1,6 +1,7 @@
 //! The way to the leader, which alone changes anything and knows what is not stored: gates, workers, logs that still grow.
 
 mod local;
+mod shut;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use tidemill_scheduler::gateway::{
 };
 
 pub use local::LocalDoor;
+pub use shut::Shut;
 
 /// A command, and what its author knew.
 #[derive(Debug, Clone)]
