@@ -62,7 +62,7 @@ pub(crate) struct Lane {
 
 const LABEL: f64 = 230.0;
 const PLOT: f64 = 900.0;
-const END: f64 = 70.0;
+const END: f64 = 84.0;
 const ROW: f64 = 24.0;
 const TOP: f64 = 30.0;
 /// A bar is never narrower: one that took no time is there, too.
