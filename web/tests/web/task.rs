@@ -164,6 +164,24 @@ async fn a_failed_task_says_what_failed_and_what_a_retry_means() {
 }
 
 #[tokio::test]
+async fn a_retry_of_what_failed_takes_along_what_could_not_run_because_of_it() {
+    let kit = Kit::holding(&more()).await;
+    lines(&kit);
+    let failed = kit.get("operator", &page(1, "load.sales")).await.body;
+    assert!(failed.contains("/clear?scope=blocked\""), "{failed}");
+    let well = kit.get("operator", &page(1, "extract")).await.body;
+    assert!(well.contains("/clear?scope=this\""), "{well}");
+    let preview = format!("{}/clear?scope=blocked", page(1, "load.sales"));
+    kit.get("operator", &preview).await;
+    let asked = kit.door.asked.lock().unwrap();
+    let around = asked.last().map(|asked| asked.command.clone());
+    let Some(Command::Clear { around, .. }) = around else {
+        panic!("{asked:?}");
+    };
+    assert!(around.downstream && around.only_failed, "{around:?}");
+}
+
+#[tokio::test]
 async fn every_state_has_its_page_and_hostile_text_stays_text() {
     let kit = Kit::holding(&more()).await;
     lines(&kit);

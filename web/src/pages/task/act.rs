@@ -27,8 +27,9 @@ const LISTED_MAX: usize = 500;
 const NOTE_CHARS_MAX: usize = 2_000;
 
 /// What else is meant besides the task: the word in the address, and for people.
-const SCOPES: [(&str, &str); 5] = [
+const SCOPES: [(&str, &str); 6] = [
     ("this", "This task only"),
+    ("blocked", "This task and what could not run because of it"),
     ("downstream", "This task and everything after it"),
     ("upstream", "This task and everything before it"),
     ("failed", "Everything that failed in this run"),
@@ -114,6 +115,10 @@ impl Act {
         let mut around = Around::default();
         let tasks = match self.scope() {
             "this" => this(),
+            "blocked" => {
+                (around.downstream, around.only_failed) = (true, true);
+                this()
+            }
             "downstream" => {
                 around.downstream = true;
                 this()
@@ -128,7 +133,7 @@ impl Act {
             }
             "run" => Selected::All,
             _ => {
-                let says = "a scope is this, downstream, upstream, failed or run";
+                let says = "a scope is this, blocked, downstream, upstream, failed or run";
                 return Err(Oops::invalid(says));
             }
         };
@@ -172,7 +177,7 @@ impl Act {
 
     /// The `edits` that its target has: those of the task if it alone is named, else of the run.
     fn edits(&self, place: &Place) -> u32 {
-        let of_task = matches!(self.scope(), "this" | "downstream" | "upstream");
+        let of_task = matches!(self.scope(), "this" | "blocked" | "downstream" | "upstream");
         let row = place.row.as_ref().filter(|_| of_task);
         row.map_or(place.run.edits, |row| row.edits)
     }

@@ -65,6 +65,8 @@ pub(crate) struct TaskPage {
     place: Place,
     chip: Chip,
     operates: bool,
+    /// What a retry takes along: of a task that failed, what could not run because of it.
+    retry_scope: &'static str,
     note: Option<String>,
     touched: Option<String>,
     cause: Option<Cause>,
@@ -111,6 +113,11 @@ pub(crate) async fn show(
     Ok(TaskPage {
         chip: place.state().into(),
         operates: frame.operates(&dag),
+        retry_scope: if place.state() == TaskState::Failed {
+            "blocked"
+        } else {
+            "this"
+        },
         note: detail
             .as_ref()
             .and_then(|detail| detail.note.as_deref().map(ToOwned::to_owned)),
