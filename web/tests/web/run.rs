@@ -233,7 +233,10 @@ async fn whoever_comes_second_is_told_who_changed_what() {
 async fn a_task_that_asks_gets_an_answer() {
     let kit = Kit::asking().await;
     let page = kit.get("operator", "/dags/asking_dag/runs/one").await.body;
-    assert!(page.contains("Load &#60;b&#62;all of it?"), "{page}");
+    assert!(
+        page.contains("Load &#60;b&#62;all of 2025-01-01?"),
+        "{page}"
+    );
     let at = "/dags/asking_dag/runs/one/do/answer";
     assert!(
         page.contains(&format!("{at}?task=sure&index=-1&choice=reject").replace('&', "&#38;")),

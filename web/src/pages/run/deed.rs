@@ -304,10 +304,12 @@ async fn show(
     let changed = changed.unwrap_or_default();
     let (of, deed) = (&before.of, before.deed);
     let nothing = deed == Deed::Retry && changed.tasks.is_empty();
-    let question = before.asks.as_ref().and_then(|row| {
-        let kind = &of.task(row.task.name.as_str())?.kind;
-        super::list::question(of, row, kind)
-    });
+    let asks = before.asks.as_ref();
+    let asks = asks.and_then(|row| Some((row, of.task(row.task.name.as_str())?)));
+    let question = match asks {
+        Some((row, task)) => super::list::question(&frame, (of, row), &task.kind).await?,
+        None => None,
+    };
     Ok(DeedPage {
         dag: of.run.dag.clone(),
         run: of.run.name.to_string(),

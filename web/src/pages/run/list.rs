@@ -6,6 +6,7 @@ use tidemill_core::state::TaskState;
 use tidemill_store::history::TaskOfRun;
 
 use super::RunQuery;
+use super::asks::filled;
 use super::read::{Of, Reasons, Rows, is_whole, until};
 use crate::frame::Frame;
 use crate::html::{Chip, Tone, When, in_time, took};
@@ -320,13 +321,18 @@ pub(super) async fn questions(frame: &Frame, of: &Of, rows: &Rows) -> Result<Vec
         } else {
             std::slice::from_ref(whole)
         };
-        let waiting = waiting.iter().filter(|row| asks(row.task.state));
-        found.extend(waiting.filter_map(|row| question(of, row, &task.kind)));
+        for row in waiting.iter().filter(|row| asks(row.task.state)) {
+            found.extend(question(frame, (of, row), &task.kind).await?);
+        }
     }
     Ok(found)
 }
 
-pub(super) fn question(of: &Of, row: &TaskOfRun, kind: &TaskKind) -> Option<Question> {
+pub(super) async fn question(
+    frame: &Frame,
+    (of, row): (&Of, &TaskOfRun),
+    kind: &TaskKind,
+) -> Result<Option<Question>, Oops> {
     let TaskKind::Approval {
         question,
         choices,
@@ -335,7 +341,7 @@ pub(super) fn question(of: &Of, row: &TaskOfRun, kind: &TaskKind) -> Option<Ques
         default,
     } = kind
     else {
-        return None;
+        return Ok(None);
     };
     let (name, index) = (row.task.name.as_str(), row.task.of.map_index);
     let href = |choice: &str| {
@@ -350,16 +356,16 @@ pub(super) fn question(of: &Of, row: &TaskOfRun, kind: &TaskKind) -> Option<Ques
         href: href(word),
         rejects: rejecting.contains(word),
     };
-    Some(Question {
+    Ok(Some(Question {
         label: if is_whole(row) {
             name.to_owned()
         } else {
             format!("{name}[{index}]")
         },
         href: of.task_href(name, index),
-        text: question.as_str().to_owned(),
+        text: filled(frame, of, row, question.as_str()).await?,
         choices: choices.iter().map(choice).collect(),
         only: assignees.join(", "),
         otherwise: default.clone(),
-    })
+    }))
 }

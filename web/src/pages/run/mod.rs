@@ -1,5 +1,6 @@
 //! A run: how it stands, its tasks as a list, a graph or over time, its params, and what happened to it.
 
+mod asks;
 mod deed;
 mod events;
 mod gantt;

@@ -88,7 +88,7 @@ fn asking() -> Changes {
     let built = Dag::build("asking_dag", |dag| {
         dag.params::<Takes>();
         let first = dag.empty("extract");
-        dag.approval("sure", Approval::ask("Load <b>all of it?"))
+        dag.approval("sure", Approval::ask("Load <b>all of {ds}?"))
             .after(&first);
     });
     let tasks = vec![
