@@ -15,6 +15,9 @@ use crate::input::Asking;
 use crate::oops::Oops;
 use crate::paths;
 
+/// So many DAGs are a page: each is a drawing of its runs, which makes a page of hundreds heavy.
+const ROWS: usize = 100;
+
 /// What the list is narrowed to.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -25,21 +28,34 @@ pub(crate) struct DagsQuery {
     state: String,
     /// Whether DAGs are chosen: `some` begins with none, `all` with all that are shown.
     choose: String,
+    /// After which DAG the page begins.
+    after: String,
 }
 
 impl DagsQuery {
-    /// The address of the list with this choice.
-    fn choosing(&self, choose: &str) -> String {
+    /// The address of the list, narrowed as it is.
+    fn with(&self, choose: &str, after: &str) -> String {
         let pairs = [
             ("q", self.q.as_str()),
             ("tag", &self.tag),
             ("owner", &self.owner),
             ("state", &self.state),
             ("choose", choose),
+            ("after", after),
         ];
         let pairs = pairs.iter().filter(|(_, value)| !value.is_empty());
         let pairs = pairs.map(|(name, value)| format!("{name}={}", paths::part(value)));
         format!("/dags?{}", pairs.collect::<Vec<_>>().join("&"))
+    }
+
+    /// The address of the list with this choice.
+    fn choosing(&self, choose: &str) -> String {
+        self.with(choose, &self.after)
+    }
+
+    /// The page after this DAG.
+    fn later(&self, last: &DagId) -> String {
+        self.with(&self.choose, last.as_str())
     }
 
     fn is_narrow(&self) -> bool {
@@ -90,12 +106,15 @@ pub(crate) struct DagsPage {
     frame: Frame,
     query: DagsQuery,
     total: usize,
+    /// How many are like what was asked for.
+    found: usize,
     tags: BTreeSet<String>,
     owners: BTreeSet<String>,
     states: [&'static str; 6],
     /// Whether there is a row that can be chosen.
     can_choose: bool,
     rows: Vec<DagLine>,
+    later: Option<String>,
 }
 
 page!(DagsPage);
@@ -118,7 +137,9 @@ pub(crate) async fn show(frame: Frame, Asking(query): Asking<DagsQuery>) -> Resu
             "paused",
         ],
         can_choose: known.iter().any(|dag| frame.operates(&dag.row.id)),
+        found: 0,
         rows: Vec::new(),
+        later: None,
         query,
         frame,
     };
@@ -127,6 +148,15 @@ pub(crate) async fn show(frame: Frame, Asking(query): Asking<DagsQuery>) -> Resu
         let runs = runs.unwrap_or_default();
         let last = runs.first().map(|run| run.state);
         if !page.query.takes(&dag, last) {
+            continue;
+        }
+        page.found += 1;
+        if dag.row.id.as_str() <= page.query.after.as_str() {
+            continue;
+        }
+        if page.rows.len() == ROWS {
+            let last = page.rows.last();
+            page.later = last.map(|last| page.query.later(&last.id));
             continue;
         }
         let tags = dag.spec.notes.tags.iter().map(|tag| Tag {

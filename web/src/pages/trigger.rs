@@ -60,6 +60,16 @@ pub(crate) struct TriggerPage {
 
 page!(TriggerPage);
 
+impl TriggerPage {
+    /// Whether anything is wrong with what was sent.
+    fn is_refused(&self) -> bool {
+        let plain = [&self.name, &self.start, &self.end, &self.note];
+        !self.wrong.is_empty()
+            || plain.iter().any(|field| field.wrong.is_some())
+            || self.fields.iter().any(|field| !field.wrong.is_empty())
+    }
+}
+
 pub(super) async fn spec(frame: &Frame, dag: &DagId) -> Result<(Arc<DagSpec>, bool), Oops> {
     let store = frame.web.store();
     let gone = || Oops::not_found(format!("there is no DAG `{dag}`, or you may not see it"));
