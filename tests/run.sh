@@ -36,7 +36,12 @@ if [ "${version:-0}" -lt 15 ]; then
     version=$(postgres_version || true)
     [ "${version:-0}" -ge 15 ] || missing "PostgreSQL 15 or newer is needed, found ${version:-none}"
 fi
-printf '%s, PostgreSQL %s\n' "$(rustc --version)" "$version"
+# Debian's Chromium and its driver, for the stories of the web UI.
+command -v chromium >/dev/null || install chromium
+command -v chromedriver >/dev/null || install chromium-driver
+command -v chromium >/dev/null && command -v chromedriver >/dev/null ||
+    missing "Chromium and chromedriver are needed for the tests of the web UI"
+printf '%s, PostgreSQL %s, %s\n' "$(rustc --version)" "$version" "$(chromedriver --version | cut -d' ' -f1,2)"
 
 step "Formatting"
 cargo fmt --all --check
