@@ -233,7 +233,6 @@ fn report() -> Dag {
 }
 
 /// Its DAGs.
-#[must_use]
 pub fn dags() -> Dags {
     Dags::new()
         .family(|| PLANS.iter().map(staged).collect())

@@ -6,6 +6,8 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::process::{getpid, set_child_subreaper};
 use tidemill_process::end_own_descendants;
@@ -120,8 +122,11 @@ pub fn keep(line: &[OsString]) -> ExitCode {
         return ExitCode::from(127);
     };
     let folder = PathBuf::from(folder);
+    let is_over = Arc::new(AtomicBool::new(false));
+    let told = Arc::clone(&is_over);
     std::thread::spawn(move || {
         let _ = std::io::stdin().read_to_end(&mut Vec::new());
+        told.store(true, Ordering::SeqCst);
         end_own_descendants();
         // Those that are about to die may still write.
         until("its folder to be removed", || {
@@ -131,6 +136,10 @@ pub fn keep(line: &[OsString]) -> ExitCode {
         std::process::exit(0);
     });
     let ended = child.wait();
+    while is_over.load(Ordering::SeqCst) {
+        // The thread ends the process when all is cleared away.
+        std::thread::park();
+    }
     // Whoever started it is told, and reads what it said.
     let code = ended.ok().and_then(|status| status.code());
     let code = code.and_then(|code| u8::try_from(code).ok());

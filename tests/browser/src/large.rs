@@ -67,7 +67,6 @@ fn many(name: &str, groups: usize, each: usize) -> Dag {
 }
 
 /// Its DAGs.
-#[must_use]
 pub fn dags(count: usize) -> Dags {
     let families = move || {
         let names = (0..count).map(|nth| format!("team_{:02}_table_{nth:03}", nth % 20));

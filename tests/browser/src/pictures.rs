@@ -10,6 +10,8 @@ use crate::site::Site;
 use crate::stage::Stage;
 
 const WIDE: (u32, u32) = (1_200, 740);
+/// A grid with its legend.
+const HIGH: u32 = 790;
 
 /// Takes them all, into this folder.
 ///
@@ -57,12 +59,14 @@ fn pages(browser: &Browser<'_>, into: &Path) {
     shoot("home", ("main", "Needs a person"));
     browser.open("/dags");
     shoot("dags", ("main", "orders_daily"));
+    browser.set_screen(WIDE.0, HIGH);
     browser.open("/dags/orders_daily");
     let failed =
         "return document.querySelector('#grid thead th:last-child a').getAttribute('href')";
     let run = browser.eval(failed);
     let run = run.as_str().expect("the last run has a page").to_owned();
     shoot("grid", ("#grid", "refresh_dashboard"));
+    browser.set_screen(WIDE.0, WIDE.1);
     browser.open("/dags/orders_daily/graph");
     shoot("graph", (".graph svg", "refresh_dashboard"));
     browser.open(&run);
@@ -78,6 +82,7 @@ fn pages(browser: &Browser<'_>, into: &Path) {
     shoot("log", (".view li.hit", "shop.revenue"));
     browser.open("/dags/sales_report/trigger");
     shoot("trigger", ("main", "Who gets it"));
+    browser.set_screen(WIDE.0, HIGH);
     browser.set_theme("dark");
     browser.open("/dags/orders_daily");
     shoot("dark", ("#grid", "refresh_dashboard"));

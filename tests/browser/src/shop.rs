@@ -187,7 +187,6 @@ fn nightly() -> Dag {
 }
 
 /// The project.
-#[must_use]
 pub fn dags() -> Dags {
     Dags::new()
         .dag(orders)
