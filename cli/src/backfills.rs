@@ -3,16 +3,13 @@
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use tidemill_scheduler::engine::{Backfill, Command, Pausable};
-use tidemill_store::record::{BackfillDateRow, BackfillRow, DateState, Reprocess};
+use tidemill_store::record::{BackfillRow, DateState, Reprocess};
 
 use crate::config::flags::OfCommand;
 use crate::config::{Environment, Flags};
 use crate::output::Output;
 use crate::remote::{ChangeArgs, ParamArgs, Remote, When, at};
 use crate::table::table;
-
-/// How many rows are read at once.
-const PAGE: u32 = 1_000;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum BackfillCommand {
@@ -144,8 +141,7 @@ fn list(args: &ListArgs, environment: &Environment) -> Result<Output, Output> {
     let remote = Remote::open(&args.settings, environment)?;
     let dag = args.dag.as_deref().map(|dag| remote.dag(dag)).transpose()?;
     let dag = dag.map(|(row, _)| row.id);
-    let all = remote.store.backfills(dag.as_ref(), i64::MAX, args.limit);
-    let all = remote.read(all)?;
+    let all = remote.read(remote.reads.backfills(dag.as_ref(), args.limit))?;
     if args.json {
         let all: Vec<Value> = all.iter().map(document).collect();
         return Ok(Output::data(format!("{:#}\n", json!(all))));
@@ -178,9 +174,7 @@ fn document(row: &BackfillRow) -> Value {
 }
 
 fn find(remote: &Remote, id: i64) -> Result<BackfillRow, Output> {
-    let next = id.saturating_add(1);
-    let found = remote.read(remote.store.backfills(None, next, 1))?;
-    let found = found.into_iter().find(|row| row.id == id);
+    let found = remote.read(remote.reads.backfill(id))?;
     found.ok_or_else(|| {
         Output::usage(
             format_args!("there is no backfill {id}"),
@@ -189,22 +183,10 @@ fn find(remote: &Remote, id: i64) -> Result<BackfillRow, Output> {
     })
 }
 
-fn dates(remote: &Remote, id: i64) -> Result<Vec<BackfillDateRow>, Output> {
-    let mut all: Vec<BackfillDateRow> = Vec::new();
-    loop {
-        let after = all.last().map_or(-1, |date| i64::from(date.nth));
-        let page = remote.read(remote.store.backfill_dates(id, after, PAGE))?;
-        if page.is_empty() {
-            return Ok(all);
-        }
-        all.extend(page);
-    }
-}
-
 fn show(args: &ShowArgs, environment: &Environment) -> Result<Output, Output> {
     let remote = Remote::open(&args.settings, environment)?;
     let row = find(&remote, args.backfill)?;
-    let dates = dates(&remote, row.id)?;
+    let dates = remote.read(remote.reads.dates(&row))?;
     let stands = |state: &DateState| match state {
         DateState::Waiting(None) => ("waiting", String::new()),
         DateState::Waiting(Some(run)) => ("waiting", format!("run {run} again")),

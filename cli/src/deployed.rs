@@ -12,7 +12,7 @@ use tidemill_scheduler::engine::{Command, Pausable};
 
 use crate::config::Environment;
 use crate::output::{INVALID, Output, count};
-use crate::remote::ChangeArgs;
+use crate::remote::{ChangeArgs, Reads};
 use crate::table::table;
 
 #[derive(Debug, Args)]
@@ -93,7 +93,7 @@ fn deployed(args: &DeployArgs, dags: &Dags, environment: &Environment) -> Result
         .map(|dag| Arc::new(dag.spec().clone()))
         .collect();
     let changes = args.change.open(environment)?;
-    let known = changes.remote.read(changes.remote.store.dags())?;
+    let known = changes.remote.read(changes.remote.reads.dags())?;
     let mut fates: Vec<Fate> = specs
         .iter()
         .map(|spec| {
@@ -136,6 +136,12 @@ fn deployed(args: &DeployArgs, dags: &Dags, environment: &Environment) -> Result
             specs: &specs,
             pools: &project.resources.pools,
         };
+        if matches!(changes.remote.reads, Reads::Web(_)) {
+            return Err(Output::usage(
+                "a web server takes no DAGs",
+                "deploy with the address of the scheduler and its own token",
+            ));
+        }
         changes.remote.post::<()>("/api/v1/deploy", &body, true)?;
     }
     Ok(said(&fates, asking.dry_run, args.change.json))

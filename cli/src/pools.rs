@@ -3,12 +3,11 @@
 use clap::{Args, Subcommand};
 use serde_json::json;
 use tidemill_scheduler::engine::{Command, Pausable, PoolView};
-use tidemill_store::record::PoolRow;
 
 use crate::config::flags::OfCommand;
 use crate::config::{Environment, Flags};
 use crate::output::Output;
-use crate::remote::{ChangeArgs, Remote};
+use crate::remote::{ChangeArgs, Remote, unasked};
 use crate::table::table;
 
 #[derive(Debug, Subcommand)]
@@ -97,7 +96,7 @@ pub(crate) fn run(command: &PoolsCommand, environment: &Environment) -> Output {
 fn list(args: &ListArgs, environment: &Environment) -> Result<Output, Output> {
     let remote = Remote::open(&args.settings, environment)?;
     // The scheduler knows those that nobody set, and what is taken; without one there is still what was set.
-    let asked: Option<Vec<PoolView>> = remote.look("/api/v1/pools").ok().flatten();
+    let asked: Option<Vec<PoolView>> = remote.pools().ok().flatten();
     let known = asked.is_some();
     let pools = match asked {
         Some(pools) => pools,
@@ -118,19 +117,8 @@ fn list(args: &ListArgs, environment: &Environment) -> Result<Output, Output> {
 
 /// Pools as they were set.
 fn stored(remote: &Remote) -> Result<Vec<PoolView>, Output> {
-    let pools = remote.read(remote.store.pools())?;
-    let view = |pool: PoolRow| PoolView {
-        name: pool.name,
-        slots: pool.slots,
-        used: None,
-        holds_deferred: pool.holds_deferred,
-        paused: pool.paused,
-        edits: pool.edits,
-        note: pool.note,
-        holders: Vec::new(),
-        waiting: 0,
-    };
-    Ok(pools.into_iter().map(view).collect())
+    let pools = remote.read(remote.reads.pools())?;
+    Ok(pools.into_iter().map(unasked).collect())
 }
 
 fn listed(pools: &[PoolView]) -> String {
@@ -165,7 +153,7 @@ fn listed(pools: &[PoolView]) -> String {
 fn set(args: &SetArgs, environment: &Environment) -> Result<Output, Output> {
     let changes = args.named.change.open(environment)?;
     let name = &args.named.pool;
-    let pools = changes.remote.read(changes.remote.store.pools())?;
+    let pools = changes.remote.read(changes.remote.reads.pools())?;
     let was = pools.iter().find(|pool| *pool.name == **name);
     let slots = args.slots.0;
     let done = match was {

@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 use serde_json::json;
-use tidemill_scheduler::engine::{Command, Fleet, WorkerView};
+use tidemill_scheduler::engine::{Command, WorkerView};
 
 use crate::config::flags::OfCommand;
 use crate::config::{Environment, Flags};
@@ -97,7 +97,7 @@ fn labels(worker: &WorkerView) -> String {
 
 fn list(args: &ListArgs, environment: &Environment) -> Result<Output, Output> {
     let remote = Remote::open(&args.settings, environment)?;
-    let fleet: Option<Fleet> = remote.look("/api/v1/fleet")?;
+    let fleet = remote.fleet()?;
     let fleet = fleet.ok_or_else(|| {
         Output::failed(
             "the scheduler does not say which workers there are",

@@ -96,6 +96,15 @@ impl Store {
         self.db().row(&sql::RUN_NAMED, args).await
     }
 
+    /// Runs by their numbers; one that is not there is left out.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub async fn runs_numbered(&self, of: &[RunNo]) -> Result<Vec<RunRow>, StoreError> {
+        let of = of.iter().map(|run| run.0).collect();
+        self.db().rows(&sql::RUNS, Args::NONE.ints(of)).await
+    }
+
     /// The numbers of all runs that match: of one DAG the newest start first, of all DAGs the newest run first. It reads
     /// nothing else of them, so that there may be very many.
     ///

@@ -22,6 +22,8 @@ const TASK_STYLE: &str = include_str!("../assets/task.css");
 
 /// The style of the pages of a DAG, likewise.
 const DAG_STYLE: &str = include_str!("../assets/dag.css");
+/// The style of the page of the API, likewise.
+const API_STYLE: &str = include_str!("../assets/api.css");
 
 /// Name, kind, contents. The style of drawings is added to that of pages.
 const FILES: [(&str, &str, &str); 13] = [
@@ -131,6 +133,7 @@ impl Assets {
             if name == "tidemill.css" {
                 bytes.extend_from_slice(TASK_STYLE.as_bytes());
                 bytes.extend_from_slice(DAG_STYLE.as_bytes());
+                bytes.extend_from_slice(API_STYLE.as_bytes());
                 bytes.extend_from_slice(tidemill_draw::STYLE.as_bytes());
             }
             let hash = hex(&digest(&SHA256, &bytes).as_ref()[..8]);

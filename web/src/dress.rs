@@ -10,10 +10,10 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse as _, Response};
 use futures_util::FutureExt as _;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::frame::Frame;
-use crate::oops::{Detail, Finished, Oops, Way};
+use crate::oops::{Detail, Finished, Oops, Told, Way};
 use crate::pages::ErrorPage;
 use crate::said::see;
 use crate::seat::Seat;
@@ -94,7 +94,7 @@ async fn went_wrong(
             .unwrap_or_else(|| usual(status).to_owned()),
     };
     let mut answer = if for_programs {
-        problem(status, &detail)
+        problem(status, &detail, parts.extensions.get::<Told>())
     } else if let Some(page) = leads(web, seat, parts.extensions.get::<Way>().filter(|_| browses)) {
         page
     } else {
@@ -130,11 +130,40 @@ fn leads(web: &Web, seat: &Seat, way: Option<&Way>) -> Option<Response> {
     Some(see(&format!("{page}?to={here}")))
 }
 
-fn problem(status: StatusCode, detail: &str) -> Response {
+fn problem(status: StatusCode, detail: &str, told: Option<&Told>) -> Response {
     let title = status.canonical_reason().unwrap_or("problem");
-    let body = json!({"status": status.as_u16(), "title": title, "detail": detail});
+    let kind = format!("/api#{}", kind_of(status));
+    let mut body =
+        json!({"type": kind, "status": status.as_u16(), "title": title, "detail": detail});
+    if let Some(told) = told.filter(|told| !told.errors.is_empty()) {
+        body["errors"] = serde_json::to_value(&told.errors).unwrap_or(Value::Null);
+    }
+    if let Some((line, column)) = told.and_then(|told| told.at) {
+        (body["line"], body["column"]) = (line.into(), column.into());
+    }
     let kind = HeaderValue::from_static("application/problem+json");
     (status, [(header::CONTENT_TYPE, kind)], body.to_string()).into_response()
+}
+
+/// The kind of a problem, by which a program tells one from another. The page of the API explains each.
+pub(crate) fn kind_of(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::BAD_REQUEST => "malformed",
+        StatusCode::UNAUTHORIZED => "sign-in",
+        StatusCode::FORBIDDEN => "forbidden",
+        StatusCode::NOT_FOUND => "not-found",
+        StatusCode::METHOD_NOT_ALLOWED => "method",
+        StatusCode::REQUEST_TIMEOUT => "slow",
+        StatusCode::CONFLICT => "conflict",
+        StatusCode::PRECONDITION_FAILED => "stale",
+        StatusCode::PAYLOAD_TOO_LARGE => "too-large",
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => "media-type",
+        StatusCode::UNPROCESSABLE_ENTITY => "invalid",
+        StatusCode::SERVICE_UNAVAILABLE => "away",
+        StatusCode::GATEWAY_TIMEOUT => "open",
+        status if status.is_client_error() => "refused",
+        _ => "broken",
+    }
 }
 
 /// What is said of a status that nobody said more about.

@@ -6,6 +6,7 @@
 
 mod about;
 pub mod access;
+pub mod api;
 mod assets;
 mod browser;
 mod door;

@@ -14,6 +14,8 @@ use tidemill_access::Denied;
 pub(crate) enum Oops {
     /// Something that people are told, with its status.
     Says(StatusCode, String),
+    /// The same for programs, with its kind and, where it is about fields, each of them.
+    Told(Box<Told>),
     /// They have to sign in first.
     SignIn,
     /// They have to change their password first.
@@ -35,6 +37,28 @@ pub(crate) enum Way {
     SignIn,
     /// To where they change their password.
     Password,
+}
+
+/// What a program is told, beyond a status and a sentence.
+#[derive(Debug, Clone)]
+pub(crate) struct Told {
+    /// The status.
+    pub(crate) status: StatusCode,
+    /// What went wrong.
+    pub(crate) says: String,
+    /// What is wrong with which field.
+    pub(crate) errors: Vec<FieldError>,
+    /// Where in a body it is: line and column.
+    pub(crate) at: Option<(usize, usize)>,
+}
+
+/// What is wrong with a field.
+#[derive(Debug, Clone, serde::Serialize)]
+pub(crate) struct FieldError {
+    /// The field: of a body, of a query, or a header.
+    pub(crate) field: String,
+    /// What is wrong with it.
+    pub(crate) detail: String,
 }
 
 /// That a page already says what went wrong, beside what it is about: people see it as it is.
@@ -61,6 +85,23 @@ impl Oops {
     #[must_use]
     pub(crate) fn invalid(says: impl Into<String>) -> Self {
         Self::Says(StatusCode::UNPROCESSABLE_ENTITY, says.into())
+    }
+
+    /// What was sent makes no sense, because of this field.
+    #[must_use]
+    pub(crate) fn field(field: &str, says: impl Into<String>) -> Self {
+        let detail = says.into();
+        let says = format!("{field}: {detail}");
+        let errors = vec![FieldError {
+            field: field.to_owned(),
+            detail,
+        }];
+        Self::Told(Box::new(Told {
+            status: StatusCode::UNPROCESSABLE_ENTITY,
+            says,
+            errors,
+            at: None,
+        }))
     }
 
     /// Something of ours went wrong: people are told no more than that.
@@ -135,6 +176,12 @@ impl IntoResponse for Oops {
         };
         let (status, says) = match self {
             Self::Says(status, says) => (status, says),
+            Self::Told(told) => {
+                let mut response = told.status.into_response();
+                response.extensions_mut().insert(Detail(told.says.clone()));
+                response.extensions_mut().insert(*told);
+                return response;
+            }
             Self::SignIn => (
                 StatusCode::UNAUTHORIZED,
                 "you are not signed in, or your session has ended".to_owned(),

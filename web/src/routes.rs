@@ -2,19 +2,20 @@
 
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{FromRequestParts as _, RawPathParams, Request, State};
 use axum::handler::Handler;
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodFilter, MethodRouter, get, on, post};
+use axum::{Extension, Router};
 use std::sync::Arc;
 use tidemill_core::id::DagId;
 use tokio::time::timeout;
 
 use crate::access::{Policy, Principal, authorise, csrf_token, guard};
+use crate::api::{Document, Operation};
 use crate::dress::dress;
 use crate::oops::Oops;
 use crate::seat::{Seat, Signed};
@@ -51,6 +52,7 @@ pub(crate) struct Routes {
     web: Web,
     router: Router<Web>,
     routes: Vec<Route>,
+    operations: Vec<Operation>,
 }
 
 /// The DAG that the path names. There is none before its policy was decided.
@@ -65,6 +67,7 @@ impl Routes {
             web,
             router: Router::new(),
             routes: Vec::new(),
+            operations: Vec::new(),
         }
     }
 
@@ -86,6 +89,19 @@ impl Routes {
         T: 'static,
     {
         self.add(Method::POST, path, policy, post(handler))
+    }
+
+    /// An operation of the API. There is no other way to register one, so there is none that the document does not have.
+    #[must_use]
+    pub(crate) fn api<H, T>(mut self, operation: Operation, handler: H) -> Self
+    where
+        H: Handler<T, Web>,
+        T: 'static,
+    {
+        let (method, path, policy) = (operation.method(), operation.path, operation.policy);
+        let filter = MethodFilter::try_from(method.clone()).unwrap_or(MethodFilter::GET);
+        self.operations.push(operation);
+        self.add(method, path, policy, on(filter, handler))
     }
 
     fn add(
@@ -110,9 +126,11 @@ impl Routes {
     #[must_use]
     pub(crate) fn finish(self) -> Site {
         let nothing = || async { StatusCode::NOT_FOUND };
+        let document = Arc::new(Document::of(&self.operations));
         let router = self
             .router
             .fallback(nothing)
+            .layer(Extension(document))
             .layer(from_fn_with_state(self.web.clone(), dress))
             .with_state(self.web);
         Site {

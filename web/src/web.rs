@@ -5,6 +5,7 @@ use std::sync::Arc;
 use ring::rand::SystemRandom;
 use tidemill_core::time::Timestamp;
 use tidemill_store::Store;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::about::About;
 use crate::access::{Access, Cookie, Hasher};
@@ -57,7 +58,11 @@ struct Shared {
     live: Live,
     random: SystemRandom,
     hasher: Hasher,
+    waits: Semaphore,
 }
+
+/// So many requests may wait for something at once; the others are answered at once.
+const WAITS_MAX: usize = 256;
 
 impl std::fmt::Debug for Web {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -81,6 +86,7 @@ impl Web {
             specs: Specs::default(),
             random: SystemRandom::new(),
             hasher: Hasher::default(),
+            waits: Semaphore::new(WAITS_MAX),
         }))
     }
 
@@ -143,5 +149,10 @@ impl Web {
 
     pub(crate) fn hasher(&self) -> &Hasher {
         &self.0.hasher
+    }
+
+    /// A place among the requests that wait; none if there are too many.
+    pub(crate) fn wait(&self) -> Option<SemaphorePermit<'_>> {
+        self.0.waits.try_acquire().ok()
     }
 }

@@ -6,8 +6,8 @@ use serde::de::DeserializeOwned;
 use tidemill_scheduler::engine::{Changed, Command};
 use tidemill_scheduler::gateway::{CommandBody, CommandReply};
 
-use super::Remote;
 use super::leader::{Leader, Request};
+use super::{Reads, Remote};
 use crate::output::{Output, USAGE};
 
 /// Who asks, what they saw, and whether they mean it.
@@ -27,6 +27,10 @@ impl Remote {
     /// # Errors
     /// What a command prints that changed nothing, or does not know whether it did.
     pub(crate) fn ask(&self, asking: &Asking, command: Command) -> Result<Changed, Output> {
+        let dag = match &command {
+            Command::Trigger(trigger) => Some(trigger.dag.clone()),
+            _ => None,
+        };
         let body = CommandBody {
             by: asking.by.clone(),
             seen: asking.seen,
@@ -34,6 +38,11 @@ impl Remote {
             command,
         };
         let reply: CommandReply = self.post("/api/v1/commands", &body, !asking.dry_run)?;
+        if let (Reads::Web(web), Some(dag)) = (&self.reads, dag) {
+            for (no, name) in &reply.changed.runs_made {
+                web.keep(*no, &dag, name);
+            }
+        }
         Ok(reply.changed)
     }
 
@@ -62,10 +71,14 @@ impl Remote {
 
     /// Made when it is first needed: most commands only read the database.
     fn leader(&self) -> Result<&Leader, Output> {
+        let store = match &self.reads {
+            Reads::Web(web) => return Ok(web.leader()),
+            Reads::Store(store) => store,
+        };
         if let Some(leader) = self.leader.get() {
             return Ok(leader);
         }
-        let leader = Leader::new(self.loaded.clone(), Some(self.store.clone()))?;
+        let leader = Leader::new(self.loaded.clone(), Some(store.clone()))?;
         Ok(self.leader.get_or_init(|| leader))
     }
 }

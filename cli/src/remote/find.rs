@@ -6,10 +6,10 @@ use tidemill_core::id::{DagId, TaskId, nearest};
 use tidemill_core::protocol::{InstanceRef, MapIndex, NOT_MAPPED, RunNo};
 use tidemill_core::spec::DagSpec;
 use tidemill_core::time::Timestamp;
-use tidemill_store::history::{Cursor, RunFilter};
+use tidemill_store::history::RunFilter;
 use tidemill_store::record::{DagRow, Recovered, RunRow, TaskDetailRow, TaskRow};
 
-use super::Remote;
+use super::{Reads, Remote};
 use crate::output::Output;
 
 /// The word for the run that covers the newest time.
@@ -125,20 +125,13 @@ impl Remote {
         &self,
         name: &str,
     ) -> Result<(DagRow, Option<std::sync::Arc<DagSpec>>), Output> {
-        let all = self.read(self.store.dags())?;
-        let Some(row) = all.iter().find(|row| row.id.as_str() == name) else {
+        let Some(row) = self.read(self.reads.dag(name))? else {
+            let all = self.read(self.reads.dags())?;
             let known = all.iter().map(|row| row.id.as_str());
             return Err(unknown("DAG", name, known, "dags list"));
         };
-        let versions = self.read(self.store.versions(&row.id))?;
-        let newest = match &row.version {
-            Some(version) => versions.iter().find(|known| known.version == *version),
-            None => versions.first(),
-        };
-        Ok((
-            row.clone(),
-            newest.map(|row| std::sync::Arc::clone(&row.spec)),
-        ))
+        let spec = self.read(self.reads.spec(&row.id, row.version.as_ref()))?;
+        Ok((row, spec))
     }
 
     /// The zone in which a DAG's days are meant.
@@ -150,11 +143,13 @@ impl Remote {
     /// The number of a run: by its name, its number, or `latest`.
     pub(crate) fn run(&self, dag: &str, run: &str) -> Result<RunRow, Output> {
         let (row, _) = self.dag(dag)?;
-        if let Some(named) = self.read(self.store.run_named(&row.id, run))? {
+        if let Some(named) = self.read(self.reads.run_named(&row.id, run))? {
             return Ok(named);
         }
         let found = match run.parse::<i64>() {
-            Ok(number) => self.read(self.store.load_runs(&[RunNo(number)]))?.runs,
+            // A web server would have known its number.
+            _ if matches!(self.reads, Reads::Web(_)) => Vec::new(),
+            Ok(number) => self.read(self.reads.full(RunNo(number)))?.runs,
             Err(_) if run == LATEST => self.newest(&row.id)?,
             Err(_) => Vec::new(),
         };
@@ -174,12 +169,12 @@ impl Remote {
             dag: Some(dag.clone()),
             ..RunFilter::default()
         };
-        self.read(self.store.runs(&of, Cursor::START, 1))
+        self.read(self.reads.runs(&of, 1))
     }
 
     /// A run with its tasks.
     pub(crate) fn run_full(&self, no: RunNo) -> Result<RunFull, Output> {
-        let read = self.read(self.store.load_runs(&[no]))?;
+        let read = self.read(self.reads.full(no))?;
         RunFull::of(read)
             .ok_or_else(|| Output::usage(format_args!("there is no run {no} any more"), ""))
     }

@@ -9,6 +9,7 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, Method, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tidemill_access::secret::TOKEN_PREFIX;
 use tidemill_scheduler::gateway::Problem;
 use tidemill_store::{Schema, Store};
 use tidemill_worker::explain;
@@ -91,6 +92,20 @@ impl Leader {
             client,
             last: Mutex::default(),
         })
+    }
+
+    /// Prepares to ask a web server, with a user's token.
+    ///
+    /// # Errors
+    /// What a command prints if no server is named.
+    pub(crate) fn of_web(loaded: Loaded) -> Result<Self, Output> {
+        if *loaded.origin("server") == Origin::Default {
+            return Err(Output::usage(
+                "the token is a user's, and no web server is named that takes it",
+                "give `--server` with the address of the web UI",
+            ));
+        }
+        Self::new(loaded, None)
     }
 
     /// Looks at something. None if it is not there.
@@ -228,6 +243,12 @@ impl Leader {
     }
 }
 
+/// Whether the token that is given is a user's: such a one is for a web server, which knows who may do what.
+pub(crate) fn is_of_user(loaded: &Loaded) -> bool {
+    let token = loaded.settings.token.as_ref();
+    token.is_some_and(|token| token.reveal().starts_with(TOKEN_PREFIX))
+}
+
 /// A leader's name may stand before its address.
 fn address(holder: &str) -> String {
     holder.rsplit(' ').next().unwrap_or_default().to_owned()
@@ -276,7 +297,7 @@ fn read<T: DeserializeOwned>(response: &Response, request: Request<'_>) -> Resul
     Err(match status.as_u16() {
         401 | 403 => Output::usage(
             detail,
-            "give `--token` or `--token-file` as the scheduler has it",
+            "give `--token` or `--token-file`: the scheduler's own, or a user's for the address of a web server",
         ),
         404 => Output::failed(detail, missing),
         409 => Output::failed(detail, INVALID),

@@ -1,5 +1,5 @@
 //! A running Tidemill, as commands meet it: they read its database themselves, and send what they ask for to the
-//! scheduler that leads, which alone changes anything.
+//! scheduler that leads, which alone changes anything. With a user's token both go through a web server.
 
 mod ask;
 mod change;
@@ -7,11 +7,13 @@ mod find;
 mod follow;
 mod given;
 pub(crate) mod leader;
+mod looks;
+mod reads;
 
 use std::cell::OnceCell;
 use std::time::Duration;
 
-use tidemill_store::{Schema, Store, StoreError};
+use tidemill_store::Schema;
 use tokio::runtime::Runtime;
 
 use crate::config::flags::OfCommand;
@@ -25,10 +27,12 @@ pub(crate) use find::{RunFull, TaskName, at, shown, span_of, unknown};
 pub(crate) use follow::{Feed, code_of, has_ended};
 pub(crate) use given::{ParamArgs, Span, When};
 pub(crate) use leader::{Leader, Request};
+pub(crate) use looks::{Lines, word};
+pub(crate) use reads::{Reads, unasked};
 
 /// A running Tidemill.
 pub(crate) struct Remote {
-    pub(crate) store: Store,
+    pub(crate) reads: Reads,
     loaded: Loaded,
     leader: OnceCell<Leader>,
     runtime: Runtime,
@@ -47,6 +51,18 @@ impl Remote {
     ) -> Result<Self, Output> {
         let loaded = flags.load(environment)?;
         let runtime = crate::serve::runtime("tidemill")?;
+        let remote = |reads, loaded, runtime| Self {
+            reads,
+            loaded,
+            runtime,
+            leader: OnceCell::new(),
+            environment: environment.clone(),
+            user: environment.user().to_owned(),
+        };
+        if leader::is_of_user(&loaded) {
+            let web = reads::Web::new(Leader::of_web(loaded.clone())?);
+            return Ok(remote(Reads::Web(Box::new(web)), loaded, runtime));
+        }
         let database = &loaded.settings.database;
         if let Some(file) = database.file().filter(|file| !file.exists()) {
             let message = format_args!(
@@ -57,23 +73,15 @@ impl Remote {
             return Err(Output::failed(message, UNREACHABLE));
         }
         let store = runtime.block_on(door::open(&loaded, Schema::Require))?;
-        Ok(Self {
-            store,
-            loaded,
-            runtime,
-            leader: OnceCell::new(),
-            environment: environment.clone(),
-            user: environment.user().to_owned(),
-        })
+        Ok(remote(Reads::Store(store), loaded, runtime))
     }
 
-    /// Reads from the database.
+    /// Reads.
     pub(crate) fn read<T>(
         &self,
-        reading: impl Future<Output = Result<T, StoreError>>,
+        reading: impl Future<Output = Result<T, Output>>,
     ) -> Result<T, Output> {
-        let read = self.runtime.block_on(reading);
-        read.map_err(|error| door::failed(&error))
+        self.runtime.block_on(reading)
     }
 
     /// Waits.

@@ -47,18 +47,18 @@ pub(super) fn trigger(args: &TriggerArgs, environment: &Environment) -> Result<O
 /// A version of a DAG by its hash, or as much of it as is not ambiguous.
 pub(super) fn find_version(remote: &Remote, dag: &str, text: &str) -> Result<Version, Output> {
     let (row, _) = remote.dag(dag)?;
-    let all = remote.read(remote.store.versions(&row.id))?;
+    let all = remote.read(remote.reads.versions(&row.id))?;
     let mut found = all
         .iter()
-        .filter(|row| row.version.as_str().starts_with(text));
+        .filter(|version| version.as_str().starts_with(text));
     match (found.next(), found.next()) {
-        (Some(one), None) => Ok(one.version.clone()),
+        (Some(one), None) => Ok(one.clone()),
         (Some(_), Some(_)) => Err(Output::usage(
             format_args!("`{text}` is the beginning of several versions of `{dag}`"),
             "write more of it",
         )),
         (None, _) => {
-            let known: Vec<&str> = all.iter().take(5).map(|row| row.version.short()).collect();
+            let known: Vec<&str> = all.iter().take(5).map(Version::short).collect();
             let help = format!("the newest are: {}", known.join(", "));
             Err(Output::usage(
                 format_args!("`{dag}` has no version `{text}`"),

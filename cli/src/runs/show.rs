@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use tidemill_core::state::TaskState;
-use tidemill_store::history::{Cursor, RunFilter};
+use tidemill_store::history::RunFilter;
 use tidemill_store::record::RunRow;
 
 use super::{ListArgs, ShowArgs};
@@ -32,7 +32,7 @@ pub(super) fn list(args: &ListArgs, environment: &Environment) -> Result<Output,
     if let Some(to) = to {
         of.start.end = to.after(std::time::Duration::from_micros(1));
     }
-    let runs = remote.read(remote.store.runs(&of, Cursor::START, args.limit))?;
+    let runs = remote.read(remote.reads.runs(&of, args.limit))?;
     if args.json {
         let all: Vec<Value> = runs.iter().map(of_run).collect();
         return Ok(Output::data(format!("{:#}\n", json!(all))));

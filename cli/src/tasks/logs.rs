@@ -1,24 +1,19 @@
 //! `tasks logs`: what an attempt wrote, as it is kept; with `--follow` as it comes.
 
-use std::fmt::Write as _;
-
 use clap::Args;
 use serde_json::json;
 use tidemill_core::operator::Level;
 use tidemill_core::protocol::AttemptNo;
-use tidemill_logs::{Numbered, Page};
+use tidemill_logs::Numbered;
 use tidemill_store::record::TaskRow;
 
 use crate::config::flags::OfCommand;
 use crate::config::{Environment, Flags};
 use crate::output::{Output, print};
-use crate::remote::{Remote, RunFull, TaskName};
+use crate::remote::{Lines, Remote, TaskName, word};
 
 /// How many lines are asked for at once.
 const LINES: usize = 2_000;
-
-/// How long the scheduler waits for the next line before it answers without one.
-const WAIT_SECONDS: u32 = 20;
 
 #[derive(Debug, Args)]
 pub(crate) struct LogsArgs {
@@ -54,22 +49,12 @@ fn level(word: &str) -> Result<Level, String> {
     }
 }
 
-const fn word(level: Level) -> &'static str {
-    match level {
-        Level::Debug => "debug",
-        Level::Info => "info",
-        Level::Warn => "warn",
-        Level::Error => "error",
-    }
-}
-
 pub(super) fn logs(args: &LogsArgs, environment: &Environment) -> Result<Output, Output> {
     let remote = Remote::open(&args.settings, environment)?;
     let run = remote.run(&args.dag, &args.run)?;
     let full = remote.run_full(run.id)?;
     let task = remote.instance(&full, &args.task)?;
     let (number, attempt) = which(&remote, &task, args.attempt)?;
-    let path = place(&full, &task, (number, attempt));
     let mut reader = Reader {
         args,
         out: String::new(),
@@ -77,14 +62,14 @@ pub(super) fn logs(args: &LogsArgs, environment: &Environment) -> Result<Output,
     };
     let mut from = 0;
     loop {
-        let mut query = format!("{path}&from={from}&lines={LINES}");
-        if let Some(level) = args.level {
-            let _ = write!(query, "&level={}", word(level));
-        }
-        if args.follow {
-            let _ = write!(query, "&wait={WAIT_SECONDS}");
-        }
-        let page: Option<Page> = remote.look(&query)?;
+        let wanted = Lines {
+            attempt: (number, attempt),
+            from,
+            lines: LINES,
+            level: args.level.map(word),
+            wait: args.follow,
+        };
+        let page = remote.lines(&full, &task, wanted)?;
         let page = page.ok_or_else(|| Output::usage("the scheduler keeps no logs", ""))?;
         from += page.lines.len() as u64;
         for line in &page.lines {
@@ -114,32 +99,15 @@ fn which(remote: &Remote, task: &TaskRow, wanted: Option<u32>) -> Result<(u32, A
     let Some(wanted) = wanted.filter(|wanted| *wanted != task.number) else {
         return Ok((task.number, task.attempt));
     };
-    let tried = remote.read(remote.store.attempts(task.of))?;
+    let tried = remote.read(remote.reads.attempts(task.of, &task.name))?;
     // A task that was cleared counts on; numbers are not used twice.
-    let found = tried.iter().rev().find(|attempt| attempt.number == wanted);
-    found
-        .map(|attempt| (attempt.number, attempt.id))
-        .ok_or_else(|| {
-            Output::usage(
-                format_args!("{} has no attempt {wanted}", task.name),
-                format_args!("the last one is {}", task.number),
-            )
-        })
-}
-
-fn place(full: &RunFull, task: &TaskRow, (number, attempt): (u32, AttemptNo)) -> String {
-    let run = full.run.name.bytes().fold(String::new(), |mut out, byte| {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {
-            out.push(char::from(byte));
-        } else {
-            let _ = write!(out, "%{byte:02X}");
-        }
-        out
-    });
-    format!(
-        "/api/v1/logs?dag={}&run={run}&run_no={}&task={}&index={}&number={number}&attempt={attempt}",
-        full.run.dag, full.run.id, task.name, task.of.map_index
-    )
+    let found = tried.iter().rev().find(|(number, _)| *number == wanted);
+    found.copied().ok_or_else(|| {
+        Output::usage(
+            format_args!("{} has no attempt {wanted}", task.name),
+            format_args!("the last one is {}", task.number),
+        )
+    })
 }
 
 struct Reader<'a> {

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use tidemill_core::protocol::NOT_MAPPED;
-use tidemill_scheduler::engine::{Gate, Held, Holder, Why};
+use tidemill_scheduler::engine::{Gate, Holder, Why};
 use tidemill_store::record::TaskRow;
 
 use super::WhyArgs;
@@ -32,32 +32,17 @@ pub(super) fn why(args: &WhyArgs, environment: &Environment) -> Result<Output, O
         ));
     }
     let over = task.as_ref().is_some_and(|task| task.state.is_final());
-    let mut path = format!("/api/v1/why?run={}", run.id);
-    if let Some(task) = &task {
-        path.push_str(&format!(
-            "&task={}&index={}",
-            task.of.task, task.of.map_index
-        ));
-    }
     if has_ended(full.run.state) || over {
         let shown = ended(&full, task.as_ref(), args.json);
         let asked = task.as_ref().filter(|_| !args.json);
         // It is over also if no scheduler is there to ask.
-        let told: Option<Why> = asked.and_then(|_| remote.look(&path).ok().flatten());
+        let told = asked.and_then(|task| remote.why(&full, Some(task)).ok().flatten());
         return Ok(match told.as_ref().and_then(stopping) {
             Some(says) => shown.and(says),
             None => shown,
         });
     }
-    let told: Option<Why> = match &task {
-        Some(_) => remote.look(&path)?,
-        None => remote.look::<Vec<Held>>(&path)?.map(|gates| Why {
-            state: tidemill_core::state::TaskState::None,
-            gates,
-            ahead: 0,
-        }),
-    };
-    let Some(why) = told else {
+    let Some(why) = remote.why(&full, task.as_ref())? else {
         // It ended meanwhile.
         let full = remote.run_full(run.id)?;
         return Ok(ended(&full, task.as_ref(), args.json));

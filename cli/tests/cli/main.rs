@@ -8,6 +8,7 @@ mod database;
 mod project;
 mod reports;
 mod running;
+mod running_api;
 mod running_fleet;
 mod running_logs;
 mod running_stuck;

@@ -73,7 +73,7 @@ fn dags() -> Dags {
 
 /// A scheduler and a worker of this process, in a folder of their own.
 pub(crate) struct Running {
-    folder: TempDir,
+    pub(crate) folder: TempDir,
     standalone: Option<JoinHandle<Output>>,
 }
 

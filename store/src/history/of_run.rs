@@ -17,6 +17,8 @@ pub enum Tasks {
     Whole(Option<TaskNo>),
     /// The instances of a mapped task after this one; all of them after [`NOT_MAPPED`].
     Of(TaskNo, MapIndex),
+    /// Every task as a whole and every instance of those that are mapped, those after this one; all of them after none.
+    All(Option<(TaskNo, MapIndex)>),
 }
 
 /// A task instance of a run, with what there is to say of it.
@@ -59,6 +61,11 @@ impl Store {
         let ((task, index), (task_max, index_max)) = match which {
             Tasks::Whole(None) => ((0, MapIndex::MIN), (i32::MAX, NOT_MAPPED)),
             Tasks::Whole(Some(after)) => ((after.0, NOT_MAPPED), (i32::MAX, NOT_MAPPED)),
+            Tasks::All(after) => {
+                let (task, index) =
+                    after.map_or((0, MapIndex::MIN), |(task, index)| (task.0, index));
+                ((task, index), (i32::MAX, MapIndex::MAX))
+            }
             Tasks::Of(of, after) => {
                 let last = i32::try_from(of.0).unwrap_or(i32::MAX);
                 ((of.0, after), (last, MapIndex::MAX))

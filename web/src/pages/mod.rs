@@ -18,7 +18,7 @@ mod home;
 mod many;
 mod people;
 mod pools;
-mod rows;
+pub(crate) mod rows;
 mod run;
 mod runs;
 mod search;
@@ -30,12 +30,13 @@ mod variables;
 mod workers;
 
 pub(crate) use error::ErrorPage;
+pub(crate) use task::{Place, Tries, level, search};
 
 use crate::access::Policy;
-use crate::assets;
 use crate::live::listen;
 use crate::routes::{Routes, Site};
 use crate::web::Web;
+use crate::{api, assets};
 
 /// Makes a struct with a template an answer.
 macro_rules! page {
@@ -64,6 +65,7 @@ pub fn site(web: Web) -> Site {
         shared,
         secret,
         kept,
+        api::routes,
     ];
     let routes = Routes::new(web);
     areas

@@ -1,6 +1,7 @@
 //! A site over a real store with two DAGs in it, and a door that writes down what it is asked.
 
 mod about;
+mod api;
 mod runs;
 mod shared;
 
@@ -36,6 +37,7 @@ use tidemill_web::{
 };
 use tower::ServiceExt as _;
 
+pub(crate) use api::fresh_run;
 pub(crate) use runs::run_path;
 pub(crate) use shared::{SECRET, Sealed, fleet};
 
@@ -633,6 +635,8 @@ pub(crate) fn history() -> Changes {
         ],
         ..Changes::default()
     };
+    changes.backfills = vec![runs::backfill(1, &open), runs::backfill(2, &secret)];
+    changes.pools = vec![runs::pool("night")];
     for run in 1..=4 {
         let failed = if run == 3 {
             TaskState::Running

@@ -1,6 +1,7 @@
 //! The site, driven in memory: who is let in, what changes things, what pages show, and what happens to whatever is wrong.
 
 mod access;
+mod api;
 mod audit;
 mod backfills;
 mod bulk;

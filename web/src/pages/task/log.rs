@@ -247,7 +247,8 @@ const fn word(level: Level) -> &'static str {
     }
 }
 
-fn level(text: &str) -> Result<Level, Oops> {
+/// A level, as an address has it.
+pub(crate) fn level(text: &str) -> Result<Level, Oops> {
     match text {
         "" | "debug" => Ok(Level::Debug),
         "info" => Ok(Level::Info),
@@ -269,7 +270,8 @@ fn range(text: &str) -> Result<Option<(u64, u64)>, Oops> {
     }
 }
 
-fn search(text: &str, level: Level, after: u64) -> Result<Search, Oops> {
+/// What to look for, from after a line on.
+pub(crate) fn search(text: &str, level: Level, after: u64) -> Result<Search, Oops> {
     if text.len() > TEXT_BYTES_MAX {
         return Err(Oops::invalid(
             "this is too long to look for: at most 1,000 bytes",

@@ -10,7 +10,9 @@ mod tries;
 mod why;
 
 pub(crate) use act::{clear, mark, preview_clear, preview_mark};
-pub(crate) use log::{find, lines, raw};
+pub(crate) use log::{find, level, lines, raw, search};
+pub(crate) use place::Place;
+pub(crate) use tries::Tries;
 
 use askama::Template;
 use serde::Deserialize;
@@ -29,8 +31,6 @@ use cause::Cause;
 use data::Data;
 use log::LogView;
 use mapped::Instances;
-use place::Place;
-use tries::Tries;
 use why::WhyView;
 
 /// Over how many runs the past of a task is shown.

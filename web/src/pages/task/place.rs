@@ -13,24 +13,24 @@ use crate::oops::Oops;
 use crate::paths;
 
 /// An instance of a task in a run.
-pub(super) struct Place {
-    pub(super) dag: DagId,
-    pub(super) dag_href: String,
-    pub(super) run: RunRow,
-    pub(super) run_href: String,
-    pub(super) task: TaskId,
-    pub(super) index: MapIndex,
+pub(crate) struct Place {
+    pub(crate) dag: DagId,
+    pub(crate) dag_href: String,
+    pub(crate) run: RunRow,
+    pub(crate) run_href: String,
+    pub(crate) task: TaskId,
+    pub(crate) index: MapIndex,
     /// None before the run has begun.
-    pub(super) row: Option<TaskRow>,
+    pub(crate) row: Option<TaskRow>,
     /// The DAG as this run has it.
-    pub(super) spec: Arc<DagSpec>,
+    pub(crate) spec: Arc<DagSpec>,
     /// The address of the task as a whole.
-    pub(super) whole: String,
+    pub(crate) whole: String,
 }
 
 impl Place {
     /// Finds it. A run is only found within the DAG that the policy was decided for.
-    pub(super) async fn find(
+    pub(crate) async fn find(
         frame: &Frame,
         dag: &DagId,
         (run, task, index): (&str, &str, MapIndex),
@@ -71,30 +71,30 @@ impl Place {
     }
 
     /// Its reference; none before the run has begun.
-    pub(super) fn of(&self) -> Option<InstanceRef> {
+    pub(crate) fn of(&self) -> Option<InstanceRef> {
         self.row.as_ref().map(|row| row.of)
     }
 
-    pub(super) fn state(&self) -> TaskState {
+    pub(crate) fn state(&self) -> TaskState {
         self.row.as_ref().map_or(TaskState::None, |row| row.state)
     }
 
-    pub(super) fn task_spec(&self) -> Option<&TaskSpec> {
+    pub(crate) fn task_spec(&self) -> Option<&TaskSpec> {
         self.spec.definition.task(self.task.as_str())
     }
 
     /// Whether it is one instance of a mapped task.
-    pub(super) fn is_instance(&self) -> bool {
+    pub(crate) fn is_instance(&self) -> bool {
         self.index != NOT_MAPPED
     }
 
     /// What a command takes for the index.
-    pub(super) fn wanted_index(&self) -> Option<MapIndex> {
+    pub(crate) fn wanted_index(&self) -> Option<MapIndex> {
         self.is_instance().then_some(self.index)
     }
 
     /// The address of what belongs to it, such as `clear`, with its index.
-    pub(super) fn sub(&self, what: &str) -> String {
+    pub(crate) fn sub(&self, what: &str) -> String {
         if self.is_instance() {
             format!("{}/{what}?index={}", self.whole, self.index)
         } else {
@@ -103,7 +103,7 @@ impl Place {
     }
 
     /// Its own address with a query, such as `attempt=2`.
-    pub(super) fn with(&self, query: &str) -> String {
+    pub(crate) fn with(&self, query: &str) -> String {
         if self.is_instance() {
             format!("{}?index={}&{query}", self.whole, self.index)
         } else {
@@ -111,12 +111,12 @@ impl Place {
         }
     }
 
-    pub(super) fn href(&self) -> String {
+    pub(crate) fn href(&self) -> String {
         paths::task(&self.dag, &self.run.name, self.task.as_str(), self.index)
     }
 
     /// Where the log of one of its attempts is.
-    pub(super) fn log(&self, number: u32, attempt: AttemptNo) -> LogPlace {
+    pub(crate) fn log(&self, number: u32, attempt: AttemptNo) -> LogPlace {
         LogPlace {
             dag: self.dag.clone(),
             run: Arc::clone(&self.run.name),

@@ -15,34 +15,34 @@ use crate::html::{Chip, Html, Span, Tone, When, spans, took};
 use crate::oops::Oops;
 
 /// An attempt, over or not.
-pub(super) struct Try {
-    pub(super) number: u32,
-    pub(super) attempt: AttemptNo,
-    pub(super) chip: Chip,
-    pub(super) href: String,
-    pub(super) on: bool,
-    pub(super) is_over: bool,
-    pub(super) failed: bool,
-    pub(super) worker: Option<Arc<str>>,
-    pub(super) epoch: u32,
-    pub(super) started: Option<When>,
-    pub(super) ended: Option<When>,
-    pub(super) took: String,
+pub(crate) struct Try {
+    pub(crate) number: u32,
+    pub(crate) attempt: AttemptNo,
+    pub(crate) chip: Chip,
+    pub(crate) href: String,
+    pub(crate) on: bool,
+    pub(crate) is_over: bool,
+    pub(crate) failed: bool,
+    pub(crate) worker: Option<Arc<str>>,
+    pub(crate) epoch: u32,
+    pub(crate) started: Option<When>,
+    pub(crate) ended: Option<When>,
+    pub(crate) took: String,
     /// Where its time went, drawn.
-    pub(super) split: Option<Html>,
-    pub(super) kind: Option<ErrorKind>,
-    pub(super) message: Option<Arc<str>>,
-    pub(super) help: Option<Arc<str>>,
-    pub(super) retry_at: Option<Timestamp>,
+    pub(crate) split: Option<Html>,
+    pub(crate) kind: Option<ErrorKind>,
+    pub(crate) message: Option<Arc<str>>,
+    pub(crate) help: Option<Arc<str>>,
+    pub(crate) retry_at: Option<Timestamp>,
 }
 
 /// All attempts, the first one first.
-pub(super) struct Tries {
-    pub(super) all: Vec<Try>,
+pub(crate) struct Tries {
+    pub(crate) all: Vec<Try>,
 }
 
 impl Tries {
-    pub(super) async fn read(
+    pub(crate) async fn read(
         frame: &Frame,
         place: &Place,
         wanted: Option<u32>,
@@ -70,7 +70,7 @@ impl Tries {
     }
 
     /// The one that is looked at.
-    pub(super) fn selected(&self) -> Option<&Try> {
+    pub(crate) fn selected(&self) -> Option<&Try> {
         self.all.iter().find(|one| one.on)
     }
 }

@@ -4,8 +4,12 @@ use std::sync::Arc;
 
 use tidemill_core::author::{Approval, Dag, TaskHandle as _};
 use tidemill_core::params::{ParamSpec, Params};
+use tidemill_core::protocol::NOT_MAPPED;
 use tidemill_core::state::{RunState, TaskState};
-use tidemill_store::record::{Changes, RunRow, TaskRow, VersionRow};
+use tidemill_store::record::{
+    BackfillRow, BackfillState, Changes, PoolRow, Reprocess, RunRow, TaskNameRow, TaskRow,
+    VersionRow,
+};
 
 use super::{HOSTILE, Kit, at, dag_row, run, task};
 
@@ -48,8 +52,15 @@ fn one_run(built: &Dag, tasks: Vec<TaskRow>) -> Changes {
         name: "one".into(),
         ..run(1, &version, RunState::Running)
     };
+    let whole = tasks.iter().filter(|row| row.of.map_index == NOT_MAPPED);
+    let name = |row: &TaskRow| TaskNameRow {
+        dag: version.dag.clone(),
+        task: row.of.task,
+        name: row.name.clone(),
+    };
     Changes {
         dags: vec![dag_row(&version)],
+        task_names: whole.map(name).collect(),
         new_runs: vec![run],
         new_tasks: tasks,
         versions: vec![version],
@@ -117,4 +128,34 @@ fn mapped(instances: i32) -> Changes {
         row
     }));
     one_run(&built, tasks)
+}
+
+/// A backfill that makes runs.
+pub(super) fn backfill(id: i64, version: &VersionRow) -> BackfillRow {
+    BackfillRow {
+        id,
+        dag: version.dag.clone(),
+        from: at(0),
+        to: at(86_400),
+        reprocess: Reprocess::None,
+        active_runs_max: 10,
+        params: "{}".into(),
+        state: BackfillState::Active,
+        created_at: at(5 * 86_400 - 60),
+        edits: 3,
+        touched: None,
+    }
+}
+
+/// A pool of 8 slots.
+pub(super) fn pool(name: &str) -> PoolRow {
+    PoolRow {
+        name: name.into(),
+        slots: Some(8),
+        holds_deferred: false,
+        paused: false,
+        edits: 4,
+        touched: None,
+        note: None,
+    }
 }
