@@ -377,5 +377,7 @@ pub(crate) fn unasked(pool: PoolRow) -> Pool {
         paused: pool.paused,
         edits: pool.edits,
         note: pool.note,
+        holders: Vec::new(),
+        waiting: 0,
     }
 }

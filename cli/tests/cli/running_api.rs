@@ -1,227 +1,48 @@
 //! A laptop that has a user's token and the address of a web server, and nothing else: no database, no scheduler's token.
 
-use std::sync::Arc;
-
-use axum::body::Body;
-use futures_util::stream;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use tidemill::Output;
-use tidemill_core::operator::BoxFuture;
-use tidemill_core::protocol::{InstanceRef, LogPlace, RunNo};
-use tidemill_core::time::Timestamp;
-use tidemill_logs::{Found, Page, Search, Wanted};
-use tidemill_scheduler::engine::{Changed, Fleet, Held, Why};
-use tidemill_scheduler::gateway::{Limits, serve};
-use tidemill_store::{Options, Schema, Store};
-use tidemill_web::access::AccessError;
-use tidemill_web::{Access, Asked, Config, Door, DoorError, Principal, Role, Tail, Web, site};
-use tokio::net::TcpListener;
-use tokio::runtime::Runtime;
-use tokio::sync::watch;
 
 use crate::running::{Running, run_in};
+use crate::running_web::beside;
 
-/// The way to the scheduler, as far as this story goes.
-struct Gateway {
-    address: String,
-    token: String,
-    client: reqwest::Client,
-}
-
-impl Gateway {
-    async fn send(&self, path: &str, body: Option<Value>) -> Result<Option<Value>, DoorError> {
-        let url = format!("{}{path}", self.address);
-        let sent = match body {
-            None => self.client.get(url),
-            Some(body) => self
-                .client
-                .post(url)
-                .header("content-type", "application/json")
-                .body(body.to_string()),
-        };
-        let answer = sent.bearer_auth(&self.token).send().await;
-        let answer = answer.map_err(|error| DoorError::Away(error.to_string()))?;
-        let status = answer.status();
-        let text = answer.text().await.unwrap_or_default();
-        let value: Value = serde_json::from_str(&text).unwrap_or_default();
-        if status.is_success() {
-            return Ok(Some(value));
-        }
-        let says = value["detail"].as_str().unwrap_or_default().to_owned();
-        match status.as_u16() {
-            404 if value["title"].is_string() && says.contains("does not hold") => Ok(None),
-            status => Err(DoorError::of_status(status, says)),
-        }
-    }
-
-    async fn look<T: serde::de::DeserializeOwned>(
-        &self,
-        path: &str,
-    ) -> Result<Option<T>, DoorError> {
-        let value = self.send(path, None).await?;
-        Ok(value.map(|value| serde_json::from_value(value).expect("it reads")))
-    }
-}
-
-impl Door for Gateway {
-    fn ask(&self, asked: Asked) -> BoxFuture<'_, Result<Changed, DoorError>> {
-        let body = json!({
-            "by": asked.by, "seen": asked.seen, "dry_run": asked.dry_run, "command": asked.command,
-        });
-        Box::pin(async move {
-            let reply = self.send("/api/v1/commands", Some(body)).await?;
-            let reply = reply.unwrap_or_default();
-            Ok(serde_json::from_value(reply["changed"].clone()).expect("it reads"))
-        })
-    }
-
-    fn why(&self, of: InstanceRef) -> BoxFuture<'_, Result<Option<Why>, DoorError>> {
-        let InstanceRef {
-            run,
-            task,
-            map_index,
-        } = of;
-        let path = format!("/api/v1/why?run={run}&task={task}&index={map_index}");
-        Box::pin(async move { self.look(&path).await })
-    }
-
-    fn why_run(&self, run: RunNo) -> BoxFuture<'_, Result<Option<Vec<Held>>, DoorError>> {
-        Box::pin(async move { self.look(&format!("/api/v1/why?run={run}")).await })
-    }
-
-    fn fleet(&self) -> BoxFuture<'_, Result<Fleet, DoorError>> {
-        Box::pin(async { Ok(self.look("/api/v1/fleet").await?.unwrap_or_default()) })
-    }
-
-    fn log<'a>(&'a self, of: &'a LogPlace, _: Wanted) -> BoxFuture<'a, Result<Page, DoorError>> {
-        let path = format!(
-            "/api/v1/logs?dag={}&run={}&run_no={}&task={}&index={}&number={}&attempt={}",
-            of.dag, of.run, of.run_no, of.task, of.map_index, of.number, of.attempt
-        );
-        Box::pin(async move {
-            let page = self.look(&path).await?;
-            page.ok_or_else(|| DoorError::Unknown("no log".to_owned()))
-        })
-    }
-
-    fn search<'a>(&'a self, _: &'a LogPlace, _: Search) -> BoxFuture<'a, Result<Found, DoorError>> {
-        Box::pin(async { Err(DoorError::Away("not in this story".to_owned())) })
-    }
-
-    fn download<'a>(&'a self, _: &'a LogPlace) -> BoxFuture<'a, Result<Body, DoorError>> {
-        Box::pin(async { Err(DoorError::Away("not in this story".to_owned())) })
-    }
-
-    fn tail(&self, _: &LogPlace, _: u64) -> Tail {
-        Box::pin(stream::empty())
-    }
-}
-
-/// `tm_operator` and `tm_viewer` are tokens.
-struct Tokens;
-
-impl Access for Tokens {
-    fn session<'a>(
-        &'a self,
-        _: &'a str,
-        _: Timestamp,
-    ) -> BoxFuture<'a, Result<Option<Principal>, AccessError>> {
-        Box::pin(async { Ok(None) })
-    }
-
-    fn token<'a>(
-        &'a self,
-        secret: &'a str,
-        _: Timestamp,
-    ) -> BoxFuture<'a, Result<Option<Principal>, AccessError>> {
-        let role = match secret {
-            "tm_operator_operator_operator_operator" => Some(Role::Operator),
-            "tm_viewer_viewer_viewer_viewer_viewer" => Some(Role::Viewer),
-            _ => None,
-        };
-        Box::pin(async move { Ok(role.map(|role| Principal::of("ann", role))) })
-    }
-
-    fn redeem<'a>(
-        &'a self,
-        _: &'a str,
-        _: Timestamp,
-    ) -> BoxFuture<'a, Result<Option<String>, AccessError>> {
-        Box::pin(async { Ok(None) })
-    }
-
-    fn end<'a>(&'a self, _: &'a str, _: Timestamp) -> BoxFuture<'a, Result<(), AccessError>> {
-        Box::pin(async { Ok(()) })
-    }
-}
-
-/// A web server beside a running Tidemill.
+/// A web process beside a running Tidemill, and tokens for two users of it.
 struct Server {
-    runtime: Runtime,
-    stop: watch::Sender<bool>,
     url: String,
-    laptop: tempfile::TempDir,
+    operator: String,
+    viewer: String,
+    laptop: TempDir,
+}
+
+/// A user with this role, and a token that may as much.
+fn token(running: &Running, role: &str) -> String {
+    let made = running.run(&["users", "add", role, "--role", role, "--no-password"]);
+    assert_eq!(made.code, 0, "{}", made.stderr);
+    let words = ["tokens", "make", "laptop", "--user", role, "--role", role];
+    let token = running.run(&words).stdout.trim().to_owned();
+    assert!(token.starts_with("tm_"), "{token}");
+    token
 }
 
 fn start(running: &Running) -> Server {
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let runtime = Runtime::new().expect("it works");
-    let data = running.folder.path().join("data");
-    let database = format!("sqlite://{}", data.join("tidemill.db").display());
-    let token = std::fs::read_to_string(data.join("token")).expect("it works");
-    let (stop, stops) = watch::channel(false);
-    let url = runtime.block_on(async {
-        let options = Options {
-            schema: Schema::Require,
-            ..Options::default()
-        };
-        let store = Store::open(&database, options).await.expect("it works");
-        let holder = store.holder().await.expect("it works").name;
-        let address = holder.rsplit(' ').next().expect("it works").to_owned();
-        let door = Gateway {
-            address,
-            token: token.trim().to_owned(),
-            client: reqwest::Client::builder()
-                .no_proxy()
-                .build()
-                .expect("it works"),
-        };
-        let config = Config {
-            deployment: "tidemill".into(),
-            https: false,
-            wall: || Timestamp::from_micros(1_900_000_000_000_000),
-            proxies: Default::default(),
-        };
-        let web = Web::new(config, store, Arc::new(door), Arc::new(Tokens));
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("it works");
-        let port = listener.local_addr().expect("it works").port();
-        tokio::spawn(serve(
-            listener,
-            None,
-            site(web).router,
-            Limits::default(),
-            stops,
-        ));
-        format!("http://127.0.0.1:{port}")
-    });
     Server {
-        runtime,
-        stop,
-        url,
+        url: format!("http://127.0.0.1:{}", beside(running)),
+        operator: token(running, "operator"),
+        viewer: token(running, "viewer"),
         laptop: tempfile::tempdir().expect("it works"),
     }
 }
 
 impl Server {
     fn run_as(&self, who: &str, words: &str) -> Output {
-        let token = format!("tm_{}", [who; 4].join("_"));
-        let token = if who == "viewer" {
-            format!("{token}_viewer")
-        } else {
-            token
+        let token = match who {
+            "operator" => self.operator.as_str(),
+            "viewer" => &self.viewer,
+            _ => "tm_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
         };
         let words: Vec<&str> = words.split(' ').collect();
-        let place = ["--server", self.url.as_str(), "--token", token.as_str()];
+        let place = ["--server", self.url.as_str(), "--token", token];
         run_in(self.laptop.path(), &[&words[..], &place].concat())
     }
 
@@ -324,6 +145,4 @@ fn a_laptop_with_an_address_and_a_token_does_all_of_it() {
         "{}",
         near.stderr
     );
-    server.stop.send_replace(true);
-    server.runtime.shutdown_background();
 }

@@ -17,7 +17,7 @@ fn workers_are_listed_with_their_labels_and_pools_with_what_is_taken() {
     let pools = running.json(&["pools", "list", "--json"]);
     let default = json!([{
         "name": "default", "slots": 128, "used": 0, "holds_deferred": false, "paused": false, "edits": 0,
-        "note": null,
+        "note": null, "holders": [], "waiting": 0,
     }]);
     assert_eq!(pools, default);
     let pools = running.run(&["pools", "list"]).stdout;

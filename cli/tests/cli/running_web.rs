@@ -32,15 +32,21 @@ fn sign_in(port: u16, name: &str, password: &str) -> String {
     answer
 }
 
-#[test]
-fn a_web_process_answers_beside_a_scheduler_and_lets_in_who_has_a_password() {
-    let running = Running::start();
-    let free = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = free.local_addr().unwrap().port();
+/// Starts a web process beside a running Tidemill, and says on which port.
+pub(crate) fn beside(running: &Running) -> u16 {
+    let free = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let port = free.local_addr().expect("it has an address").port();
     drop(free);
     running.beside(&["web", "--web-listen", &format!("127.0.0.1:{port}")]);
     running
         .until(|_| get(port, "/healthz").is_some_and(|answer| answer.starts_with("HTTP/1.1 200")));
+    port
+}
+
+#[test]
+fn a_web_process_answers_beside_a_scheduler_and_lets_in_who_has_a_password() {
+    let running = Running::start();
+    let port = beside(&running);
     let home = get(port, "/").unwrap();
     assert!(home.starts_with("HTTP/1.1 303"), "{home}");
     assert!(home.contains("location: /sign-in?to="), "{home}");

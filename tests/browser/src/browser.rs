@@ -68,8 +68,9 @@ impl<'a> Browser<'a> {
 
     /// Is signed in from now on, without the link.
     pub fn sign_in(&self) {
+        let (name, secret) = self.site.cookie();
         let cookie = json!({
-            "name": "tidemill", "value": self.site.secret(), "url": self.site.url("/"), "httpOnly": true, "sameSite": "Strict",
+            "name": name, "value": secret, "url": self.site.url("/"), "httpOnly": true, "sameSite": "Strict",
         });
         self.session.chromium("Network.setCookie", cookie);
     }

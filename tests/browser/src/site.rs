@@ -19,7 +19,8 @@ pub struct Site {
     process: Kept,
     web: SocketAddr,
     gate: SocketAddr,
-    secret: String,
+    /// The name and the secret of a session's cookie.
+    cookie: (String, String),
     /// A link is used once, so only one at a time looks for the newest.
     link: Mutex<()>,
 }
@@ -38,11 +39,12 @@ impl Site {
     #[must_use]
     pub fn over(program: &Path, dags: &str, flags: &[&str]) -> Self {
         let mut site = Self::closed(program, dags, flags);
-        site.secret = site.with_link(|link| {
+        site.cookie = site.with_link(|link| {
             let answer = site.get(link, "");
             let cookie = answer.header("set-cookie").expect("a session begins");
-            let secret = between(cookie, "tidemill=", &[';']).expect("it has a secret");
-            secret.to_owned()
+            let pair = cookie.split(';').next().expect("it has a value");
+            let (name, secret) = pair.split_once('=').expect("it has a secret");
+            (name.to_owned(), secret.to_owned())
         });
         site
     }
@@ -79,7 +81,7 @@ impl Site {
             process,
             web,
             gate,
-            secret: String::new(),
+            cookie: <(String, String)>::default(),
             link: Mutex::new(()),
         }
     }
@@ -90,10 +92,14 @@ impl Site {
         format!("http://{}{path}", self.web)
     }
 
-    /// The secret of a session that is open.
+    /// The cookie of a session that is open: its name and its secret.
     #[must_use]
-    pub fn secret(&self) -> &str {
-        &self.secret
+    pub fn cookie(&self) -> (&str, &str) {
+        (&self.cookie.0, &self.cookie.1)
+    }
+
+    fn signed(&self) -> String {
+        format!("{}={}", self.cookie.0, self.cookie.1)
     }
 
     /// Does something with the link that signs in, and waits until it is used.
@@ -125,13 +131,13 @@ impl Site {
     /// The source of a page.
     #[must_use]
     pub fn page(&self, path: &str) -> String {
-        self.get(path, &format!("tidemill={}", self.secret)).body
+        self.get(path, &self.signed()).body
     }
 
     /// Status and source of a page.
     #[must_use]
     pub(crate) fn read(&self, path: &str) -> (u16, String) {
-        let answer = self.get(path, &format!("tidemill={}", self.secret));
+        let answer = self.get(path, &self.signed());
         (answer.status, answer.body)
     }
 

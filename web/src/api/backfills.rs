@@ -13,6 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::dags::{Nothing, PageQuery};
 use super::given::{Body, Change, Query};
+use super::operation::KEY;
 use super::paging::{self, Listed, Tagged};
 use super::views::{BackfillView, ChangedView, DateView};
 use super::{find, once};
@@ -177,6 +178,11 @@ pub(crate) async fn make(
     headers: HeaderMap,
     Body(body): Body<BackfillBody>,
 ) -> Result<Response, Oops> {
+    if once::key(&headers)?.is_some() {
+        // A backfill has no name that the key could become, so the promise could not be kept.
+        let says = "backfills take no key: look at `GET` of this address whether it is there before you repeat it";
+        return Err(Oops::field(KEY.0, says));
+    }
     if body.from > body.to {
         return Err(Oops::field("to", "it ends before it begins"));
     }
@@ -191,14 +197,6 @@ pub(crate) async fn make(
             .unwrap_or(Backfill::ACTIVE_RUNS_MAX_DEFAULT),
         params: Value::Object(body.params),
     };
-    let is_keyed = once::key(&headers)?.is_some() && !change.dry_run;
-    if is_keyed && let Some(row) = once::backfill(&change.frame, &ask).await? {
-        let backfilled = BackfilledView {
-            backfill: Some(BackfillView::from(&row)),
-            changed: ChangedView::of(Default::default(), false),
-        };
-        return Ok((StatusCode::CREATED, Json(backfilled)).into_response());
-    }
     let changed = change.carry_out(Command::Backfill(ask)).await;
     let changed = changed.map_err(|error| change.refused(error))?;
     // The leader names it in a remark.

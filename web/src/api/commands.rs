@@ -58,9 +58,10 @@ const fn about(command: &Command) -> (Action, About<'_>) {
             Some(dag) => (operate, About::Dag(dag)),
             None => (operate, About::Every),
         },
-        Command::SetPool { .. } | Command::RemovePool { .. } | Command::AssetChanged { .. } => {
-            (Action::Share, About::Nothing)
-        }
+        Command::SetPool { .. }
+        | Command::RemovePool { .. }
+        | Command::AssetChanged { .. }
+        | Command::Drain { .. } => (Action::Share, About::Nothing),
         Command::RemoveDag { dag } => (Action::Deploy, About::Dag(dag)),
         Command::SetConnection(_)
         | Command::RemoveConnection { .. }

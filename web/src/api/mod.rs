@@ -412,12 +412,7 @@ fn of_backfills(routes: Routes) -> Routes {
         .api(
             post("/api/v1/dags/{dag}/backfills", operate)
                 .says("Backfills", "Make runs for dates of the past")
-                .more(
-                    "With an `Idempotency-Key` a backfill with the same dates, params and settings that was asked for within a \
-                     day is answered with, instead of making another.",
-                )
                 .query::<given::ChangeQuery>()
-                .header(KEY)
                 .takes::<backfills::BackfillBody>()
                 .answers_with::<backfills::BackfilledView>(200, "What would be made, of a dry run.")
                 .answers_with::<backfills::BackfilledView>(201, "The backfill."),
@@ -438,7 +433,10 @@ fn of_backfills(routes: Routes) -> Routes {
         )
         .api(
             get("/api/v1/dags/{dag}/backfills/{backfill}/dates", see)
-                .says("Backfills", "Its dates, in the order in which runs are made")
+                .says(
+                    "Backfills",
+                    "Its dates, in the order in which runs are made",
+                )
                 .query::<dags::PageQuery>()
                 .lists::<DateView>(),
             backfills::dates,

@@ -7,8 +7,8 @@ use ring::digest::{SHA256, digest};
 use serde_json::Value;
 use tidemill_core::id::DagId;
 use tidemill_core::params::complete;
-use tidemill_scheduler::engine::{Backfill, Trigger};
-use tidemill_store::record::{BackfillRow, RunRow};
+use tidemill_scheduler::engine::Trigger;
+use tidemill_store::record::RunRow;
 
 use super::operation::KEY;
 use crate::frame::Frame;
@@ -17,10 +17,6 @@ use crate::oops::Oops;
 
 /// A key is no longer.
 const CHARS_MAX: usize = 255;
-/// Over so many backfills of a DAG is looked for one that was asked for already.
-const BACKFILLS: u32 = 200;
-/// And not further back than this.
-const SECONDS_MAX: u64 = 24 * 3_600;
 
 /// The key of a request, if it has one.
 pub(crate) fn key(headers: &HeaderMap) -> Result<Option<&str>, Oops> {
@@ -74,28 +70,4 @@ pub(crate) async fn is_same(frame: &Frame, run: &RunRow, ask: &Trigger) -> Resul
 pub(crate) fn used() -> Oops {
     let says = "this key was used for another request already; use a new one";
     Oops::field(KEY.0, says)
-}
-
-/// The backfill that was asked for already, within a day and word for word. Backfills have no names, so this is by what they are.
-pub(crate) async fn backfill(frame: &Frame, ask: &Backfill) -> Result<Option<BackfillRow>, Oops> {
-    let store = frame.web.store();
-    let row = super::find::dag(frame, &ask.dag).await?;
-    let Some(version) = row.version else {
-        return Ok(None);
-    };
-    let Some(spec) = frame.web.specs().of(store, &ask.dag, &version).await? else {
-        return Ok(None);
-    };
-    let Ok(params) = complete(&spec.definition.params, &ask.params) else {
-        return Ok(None);
-    };
-    let rows = store.backfills(Some(&ask.dag), i64::MAX, BACKFILLS).await?;
-    let same = |row: &BackfillRow| {
-        let has: Value = serde_json::from_str(&row.params).unwrap_or_default();
-        let asked = (ask.from, ask.to, ask.reprocess, ask.active_runs_max);
-        (row.from, row.to, row.reprocess, row.active_runs_max) == asked
-            && has == params
-            && frame.now.since(row.created_at).as_secs() < SECONDS_MAX
-    };
-    Ok(rows.into_iter().find(same))
 }

@@ -12,17 +12,16 @@ use crate::kit::{Kit, request, run_path};
 fn path(route: &str, dag: &str) -> String {
     let id = if dag == "secret_dag" { 4 } else { 1 };
     let run = run_path(dag, id);
-    let backfill = if dag == "secret_dag" { "2" } else { "1" };
+    let of_secret = dag == "secret_dag" && route.contains("{dag}");
+    let backfill = if of_secret { "2" } else { "1" };
     route
         .replace("/dags/{dag}/runs/{run}", &run)
         .replace("{backfill}", backfill)
-        .replace("{pool}", "night")
         .replace("{dag}", dag)
         .replace("{task}", "load.sales")
         .replace("{name}", "x")
         .replace("{user}", "kim")
         .replace("{deed}", "clear")
-        .replace("{backfill}", "1")
         .replace("{pool}", "bigquery")
         .replace("{worker}", "w1")
         .replace("{alert}", "1")

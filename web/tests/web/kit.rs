@@ -635,8 +635,6 @@ pub(crate) fn history() -> Changes {
         ],
         ..Changes::default()
     };
-    changes.backfills = vec![runs::backfill(1, &open), runs::backfill(2, &secret)];
-    changes.pools = vec![runs::pool("night")];
     for run in 1..=4 {
         let failed = if run == 3 {
             TaskState::Running

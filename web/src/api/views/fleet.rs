@@ -111,6 +111,9 @@ pub struct WaitingView {
     pub tasks: usize,
     /// How many workers could take them.
     pub workers: usize,
+    /// Since when the one waits that goes next.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub next_since: Option<Timestamp>,
 }
 
 impl From<engine::WorkerView> for WorkerView {
@@ -141,6 +144,7 @@ impl From<engine::Waiting> for WaitingView {
             queue: waiting.queue.to_string(),
             tasks: waiting.tasks,
             workers: waiting.workers,
+            next_since: waiting.next_since,
         }
     }
 }
@@ -171,6 +175,7 @@ impl FleetView {
             queue: waiting.queue.into(),
             tasks: waiting.tasks,
             workers: waiting.workers,
+            next_since: waiting.next_since,
         };
         engine::Fleet {
             workers: self.workers.into_iter().map(worker).collect(),

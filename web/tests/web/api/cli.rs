@@ -43,12 +43,12 @@ async fn each_command_needs_what_it_does_on_the_dag_it_is_about() {
         ),
         (
             "given",
-            json!({"pause": {"what": {"pool": "night"}, "pause": true}}),
+            json!({"pause": {"what": {"pool": "bigquery"}, "pause": true}}),
             403,
         ),
         (
             "operator",
-            json!({"pause": {"what": {"pool": "night"}, "pause": true}}),
+            json!({"pause": {"what": {"pool": "bigquery"}, "pause": true}}),
             200,
         ),
         ("given", json!({"cancel_backfill": {"backfill": 1}}), 200),

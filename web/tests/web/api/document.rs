@@ -16,7 +16,7 @@ pub(super) fn path(route: &str) -> String {
         .replace("{dag}", "open_dag")
         .replace("{task}", "load.sales")
         .replace("{backfill}", "1")
-        .replace("{pool}", "night")
+        .replace("{pool}", "bigquery")
 }
 
 #[tokio::test]

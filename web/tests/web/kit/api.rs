@@ -10,7 +10,7 @@ use tidemill_core::state::RunState;
 use tidemill_logs::{Line, Numbered};
 use tidemill_store::CommitOutcome;
 use tidemill_store::record::{Changes, RunRow};
-use tidemill_web::{Config, Web, site};
+use tidemill_web::{Config, LiveSettings, NothingKnown, Web, site};
 
 use super::{Answer, Kit, TestAccess, at, now, run};
 
@@ -81,8 +81,11 @@ impl Kit {
         let config = Config {
             deployment: "tidemill".into(),
             https: false,
+            about: Arc::new(NothingKnown),
             wall: now,
             proxies: 0,
+            port: None,
+            live: LiveSettings::default(),
         };
         let door = Arc::clone(&self.door) as _;
         let web = Web::new(config, self.store.clone(), door, Arc::new(TestAccess));

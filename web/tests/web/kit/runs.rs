@@ -6,10 +6,7 @@ use tidemill_core::author::{Approval, Dag, TaskHandle as _};
 use tidemill_core::params::{ParamSpec, Params};
 use tidemill_core::protocol::NOT_MAPPED;
 use tidemill_core::state::{RunState, TaskState};
-use tidemill_store::record::{
-    BackfillRow, BackfillState, Changes, PoolRow, Reprocess, RunRow, TaskNameRow, TaskRow,
-    VersionRow,
-};
+use tidemill_store::record::{Changes, RunRow, TaskNameRow, TaskRow, VersionRow};
 
 use super::{HOSTILE, Kit, at, dag_row, run, task};
 
@@ -128,34 +125,4 @@ fn mapped(instances: i32) -> Changes {
         row
     }));
     one_run(&built, tasks)
-}
-
-/// A backfill that makes runs.
-pub(super) fn backfill(id: i64, version: &VersionRow) -> BackfillRow {
-    BackfillRow {
-        id,
-        dag: version.dag.clone(),
-        from: at(0),
-        to: at(86_400),
-        reprocess: Reprocess::None,
-        active_runs_max: 10,
-        params: "{}".into(),
-        state: BackfillState::Active,
-        created_at: at(5 * 86_400 - 60),
-        edits: 3,
-        touched: None,
-    }
-}
-
-/// A pool of 8 slots.
-pub(super) fn pool(name: &str) -> PoolRow {
-    PoolRow {
-        name: name.into(),
-        slots: Some(8),
-        holds_deferred: false,
-        paused: false,
-        edits: 4,
-        touched: None,
-        note: None,
-    }
 }
