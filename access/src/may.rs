@@ -212,8 +212,8 @@ pub fn may(who: &Who, action: Action, dag: Option<DagFacts<'_>>) -> Result<(), D
         return Err(Denied::MustChange);
     }
     if let Some(limit) = &who.limit {
-        // A token that makes tokens or changes passwords would outlive its own end.
-        if action == Action::Own {
+        // A token that makes tokens or users, or changes passwords, would outlive its own end.
+        if matches!(action, Action::Own | Action::Access) {
             return Err(Denied::NotByToken { action });
         }
         if limit.role < needs {

@@ -10,6 +10,8 @@ use axum::http::{HeaderMap, header};
 use crate::access::Browser;
 use crate::web::Web;
 
+/// More is not kept of what a browser calls itself.
+const AGENT_CHARS_MAX: usize = 300;
 const FORWARDED: &str = "x-forwarded-for";
 
 /// From where a request came.
@@ -39,7 +41,11 @@ impl FromRequestParts<Web> for Caller {
         let agent = agent.and_then(|agent| agent.to_str().ok());
         Ok(Self {
             address: address(&parts.headers, peer, web.config().proxies),
-            agent: agent.unwrap_or_default().to_owned(),
+            agent: agent
+                .unwrap_or_default()
+                .chars()
+                .take(AGENT_CHARS_MAX)
+                .collect(),
         })
     }
 }

@@ -65,13 +65,16 @@ fn for_programs(request: &Request) -> bool {
         || (accepts.contains("json") && !accepts.contains("text/html"))
 }
 
-/// Whether a person looks at a page: programs are told their status, and not led anywhere.
+/// Whether a person looks at a page: programs, and scripts of pages that read them again, are told their status and not led
+/// anywhere.
 fn browses(request: &Request) -> bool {
     let headers = request.headers();
     let accepts = headers.get(header::ACCEPT);
     let accepts = accepts.and_then(|value| value.to_str().ok()).unwrap_or("");
+    let mode = headers.get("sec-fetch-mode");
     request.method() == Method::GET
         && accepts.contains("text/html")
+        && mode.is_none_or(|mode| mode == "navigate")
         && !headers.contains_key(header::AUTHORIZATION)
 }
 

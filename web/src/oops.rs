@@ -111,6 +111,18 @@ impl Oops {
     }
 }
 
+/// What went wrong with reading how something stands that was done: it must not be taken for not done.
+pub(crate) fn after<E: Into<Oops>>(error: E) -> Oops {
+    match error.into() {
+        Oops::Away | Oops::Broken(_) => Oops::Says(
+            StatusCode::GATEWAY_TIMEOUT,
+            "this was done, and how it stands now could not be read: look before you send it again"
+                .to_owned(),
+        ),
+        oops => oops,
+    }
+}
+
 impl From<StoreError> for Oops {
     fn from(error: StoreError) -> Self {
         let mut says = error.to_string();

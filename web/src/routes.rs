@@ -14,7 +14,7 @@ use std::sync::Arc;
 use tidemill_core::id::DagId;
 use tokio::time::timeout;
 
-use crate::access::{Policy, Principal, authorise, csrf_token, guard};
+use crate::access::{Policy, Principal, Refused, authorise, csrf_token, guard};
 use crate::api::{Document, Operation};
 use crate::dress::dress;
 use crate::oops::Oops;
@@ -165,6 +165,13 @@ async fn admit(
         Err(_) => return Err(Oops::not_found("this path cannot be read")),
     };
     authorise(policy, who.as_ref(), dag.as_ref())?;
+    // Whoever is told "did you mean …" of a name that is not there is told names that are.
+    if let (Some(who), Some(dag)) = (&who, &dag)
+        && !who.sees_all()
+        && !web.store().dags().await?.iter().any(|row| row.id == *dag)
+    {
+        return Err(Refused::Hidden.into());
+    }
     let body = if parts.method.is_safe() {
         body
     } else {

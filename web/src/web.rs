@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ring::rand::SystemRandom;
 use tidemill_core::time::Timestamp;
 use tidemill_store::Store;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::about::About;
 use crate::access::{Access, Cookie, Hasher};
@@ -58,7 +58,7 @@ struct Shared {
     live: Live,
     random: SystemRandom,
     hasher: Hasher,
-    waits: Semaphore,
+    waits: Arc<Semaphore>,
 }
 
 /// So many requests may wait for something at once; the others are answered at once.
@@ -86,7 +86,7 @@ impl Web {
             specs: Specs::default(),
             random: SystemRandom::new(),
             hasher: Hasher::default(),
-            waits: Semaphore::new(WAITS_MAX),
+            waits: Arc::new(Semaphore::new(WAITS_MAX)),
         }))
     }
 
@@ -152,7 +152,7 @@ impl Web {
     }
 
     /// A place among the requests that wait; none if there are too many.
-    pub(crate) fn wait(&self) -> Option<SemaphorePermit<'_>> {
-        self.0.waits.try_acquire().ok()
+    pub(crate) fn wait(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.0.waits).try_acquire_owned().ok()
     }
 }

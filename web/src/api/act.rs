@@ -19,7 +19,7 @@ use super::views::{ChangedView, RunView, TriggeredView};
 use super::{find, wait};
 use crate::frame::Frame;
 use crate::input::At;
-use crate::oops::Oops;
+use crate::oops::{Oops, after};
 use crate::routes::ThisDag;
 use crate::web::Web;
 
@@ -156,9 +156,13 @@ pub(crate) async fn retry(
     };
     let Json(changed) = change.ask(command).await?;
     let store = change.frame.web.store();
-    let again = store.runs_numbered(&[run.id]).await?.into_iter().next();
+    let again = store.runs_numbered(&[run.id]).await.map_err(after)?;
+    let again = again.into_iter().next();
     let again = match again.filter(|_| !change.dry_run) {
-        Some(run) => Some(wait::until_ended(&change.frame, run, span).await?),
+        Some(run) => {
+            let ended = wait::until_ended(&change.frame, run, span).await;
+            Some(ended.map_err(after)?)
+        }
         None => None,
     };
     Ok(Json(TriggeredView {

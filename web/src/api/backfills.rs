@@ -19,7 +19,7 @@ use super::views::{BackfillView, ChangedView, DateView};
 use super::{find, once};
 use crate::frame::Frame;
 use crate::input::At;
-use crate::oops::Oops;
+use crate::oops::{Oops, after};
 use crate::routes::ThisDag;
 
 type Named = At<(String, String)>;
@@ -205,7 +205,10 @@ pub(crate) async fn make(
         no.parse::<i64>().ok()
     });
     let row = match no.filter(|_| !change.dry_run) {
-        Some(no) => find::backfill_numbered(&change.frame, no).await?,
+        Some(no) => {
+            let row = find::backfill_numbered(&change.frame, no).await;
+            row.map_err(after)?
+        }
         None => None,
     };
     let backfilled = BackfilledView {

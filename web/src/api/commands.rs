@@ -89,7 +89,13 @@ async fn admit(frame: &Frame, command: &Command) -> Result<(), Oops> {
                 Oops::field("dag", says)
             });
         }
-        About::Dag(dag) => vec![dag.clone()],
+        About::Dag(dag) => {
+            // The leader would tell names that are near, also those that this person must not see.
+            if frame.who().is_some_and(|who| !who.sees_all()) {
+                find::dag(frame, dag).await?;
+            }
+            vec![dag.clone()]
+        }
         About::Run(run) => dags_of(frame, &[run]).await?,
         About::Runs(runs) => dags_of(frame, runs).await?,
         About::Backfill(no) => {
@@ -105,8 +111,15 @@ async fn admit(frame: &Frame, command: &Command) -> Result<(), Oops> {
     Ok(())
 }
 
+/// So many runs one command names at the most: the leader does nothing else meanwhile.
+const RUNS_MAX: usize = 1_000;
+
 /// The DAGs of these runs. One that is not there, and one that must not be seen, are told apart by nobody.
 async fn dags_of(frame: &Frame, runs: &[RunNo]) -> Result<Vec<DagId>, Oops> {
+    if runs.len() > RUNS_MAX {
+        let says = format!("at most {RUNS_MAX} runs at once; send the others after them");
+        return Err(Oops::field("runs", says));
+    }
     let rows = frame.web.store().runs_numbered(runs).await?;
     for run in runs {
         let found = rows.iter().find(|row| row.id == *run);

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::body::{Body, Bytes};
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use futures_util::StreamExt as _;
 use serde::Deserialize;
 use tidemill_core::protocol::{LogPlace, MapIndex};
 use tidemill_logs::{Start, Wanted};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use utoipa::IntoParams;
 
 use super::given::Query;
@@ -170,6 +170,9 @@ pub(crate) struct FollowQuery {
     after: Option<u64>,
 }
 
+/// So long lines are followed at the most; whoever wants more asks again, and is asked again who they are.
+const FOLLOWED: Duration = Duration::from_secs(300);
+
 /// Lines as they come, one JSON object a line, until the attempt is over.
 pub(crate) async fn follow(
     frame: Frame,
@@ -178,8 +181,14 @@ pub(crate) async fn follow(
     Query(query): Query<FollowQuery>,
 ) -> Result<Response, Oops> {
     let of = named(&frame, (&dag, &path), (query.index, query.attempt)).await?;
+    let place = frame.web.wait().ok_or_else(|| {
+        let says = "too many requests wait already; try again in a minute, or read page by page";
+        Oops::Says(StatusCode::SERVICE_UNAVAILABLE, says.to_owned())
+    })?;
     let tail = frame.web.door().tail(&of, query.after.unwrap_or(0));
-    let lines = tail.map(|lines| {
+    let tail = tail.take_until(sleep(FOLLOWED));
+    let lines = tail.map(move |lines| {
+        let _held = &place;
         let lines = lines?.into_iter().map(|line| {
             let view = LogLineView::from(line);
             serde_json::to_string(&view).unwrap_or_default() + "\n"

@@ -1,5 +1,5 @@
 //! The REST API, for all that pages and the command line can do. An operation is registered with its policy and with what it
-//! takes and gives ([`operation`]); the document is made of exactly that. What is done is done by the same functions as for
+//! takes and gives (`operation`); the document is made of exactly that. What is done is done by the same functions as for
 //! pages: rules, reads and the door are not here.
 
 mod act;
@@ -385,7 +385,7 @@ fn of_logs(routes: Routes) -> Routes {
                 .query::<logs::FollowQuery>()
                 .streams(
                     "application/x-ndjson",
-                    "One `LogLineView` a line. If it breaks off without its end, go on with `after`.",
+                    "One `LogLineView` a line, for five minutes at the most. Go on with `after`: nothing more comes of an attempt that is over.",
                 ),
             logs::follow,
         )

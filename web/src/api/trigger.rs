@@ -19,7 +19,7 @@ use super::views::{ChangedView, RunView, TriggeredView};
 use super::{once, wait};
 use crate::door::DoorError;
 use crate::frame::Frame;
-use crate::oops::Oops;
+use crate::oops::{Oops, after};
 use crate::paths;
 use crate::routes::ThisDag;
 
@@ -121,7 +121,10 @@ pub(crate) async fn trigger(
     };
     let name = changed.runs_made.first().map(|(_, name)| Arc::clone(name));
     let run = match name.filter(|_| !change.dry_run) {
-        Some(name) => change.frame.web.store().run_named(&ask.dag, &name).await?,
+        Some(name) => {
+            let made = change.frame.web.store().run_named(&ask.dag, &name);
+            made.await.map_err(after)?
+        }
         None => None,
     };
     made(&change, (run, changed), span).await

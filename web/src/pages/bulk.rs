@@ -33,6 +33,8 @@ const BATCH: usize = 200;
 const PREVIEWED: usize = 200;
 /// More runs are not done at once: the list can be narrowed.
 const RUNS_MAX: usize = 20_000;
+/// So many pages of the list are looked through for them.
+const PAGES_MAX: usize = 100;
 const LINES_MAX: usize = 50;
 
 /// What can be done with many runs.
@@ -179,7 +181,7 @@ async fn meant(frame: &Frame, deed: Deed, filter: &RunFilter) -> Result<Meant, O
         not_theirs: 0,
     };
     let mut after = Cursor::START;
-    loop {
+    for _ in 0..=PAGES_MAX {
         let page = frame.web.store().runs(filter, after, PAGE_ROWS_MAX).await?;
         let full = page.len() == PAGE_ROWS_MAX as usize;
         if let Some(last) = page.last() {
@@ -198,11 +200,13 @@ async fn meant(frame: &Frame, deed: Deed, filter: &RunFilter) -> Result<Meant, O
             )));
         }
         if !full {
-            break;
+            meant.runs.sort_unstable_by_key(|(run, ..)| *run);
+            return Ok(meant);
         }
     }
-    meant.runs.sort_unstable_by_key(|(run, ..)| *run);
-    Ok(meant)
+    Err(Oops::invalid(
+        "too many runs have to be looked through; narrow the list to a DAG, a state or some days first",
+    ))
 }
 
 fn command(deed: Deed, runs: Vec<RunNo>, note: &str) -> Command {

@@ -165,6 +165,14 @@ struct Read {
 fn read(given: &Given) -> Result<Read, DoorError> {
     let text = |key: String| given.get(&key).map_or("", String::as_str);
     let (mut fields, mut secrets) = (BTreeMap::new(), BTreeMap::new());
+    // A row that is left unread would be taken away.
+    let beyond = ["fn", "sn"].map(|column| format!("{column}.{ROWS_MAX}"));
+    if beyond.iter().any(|key| given.contains_key(key)) {
+        let says = format!(
+            "a form has at most {ROWS_MAX} rows, and this connection has more; change it by `connections set`"
+        );
+        return Err(DoorError::Invalid(says));
+    }
     for at in 0..ROWS_MAX {
         let name = text(format!("fn.{at}")).trim();
         // A field whose value was taken away goes.

@@ -262,3 +262,40 @@ async fn a_link_signs_in_once() {
         assert!(home.body.contains("ann, admin"));
     }
 }
+
+#[tokio::test]
+async fn a_token_makes_no_users_and_a_page_that_is_read_again_is_told_of_its_end() {
+    let kit = Kit::new().await;
+    let send = |method: Method, path: &'static str| {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::AUTHORIZATION, "Bearer token-bot")
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        kit.send(request.body(Body::from("name=eve&role=admin")).unwrap())
+    };
+    assert_eq!(send(Method::GET, "/dags").await.status, StatusCode::OK);
+    assert_eq!(
+        send(Method::GET, "/users").await.status,
+        StatusCode::FORBIDDEN
+    );
+    assert_eq!(
+        send(Method::POST, "/users").await.status,
+        StatusCode::FORBIDDEN
+    );
+    assert!(kit.store.user("eve").await.unwrap().is_none());
+
+    let users = Kit::with_users(|users| users).await;
+    for (mode, status) in [
+        ("navigate", StatusCode::SEE_OTHER),
+        ("cors", StatusCode::UNAUTHORIZED),
+        ("same-origin", StatusCode::UNAUTHORIZED),
+    ] {
+        let read = Request::builder()
+            .uri("/dags")
+            .header(header::ACCEPT, "text/html")
+            .header("sec-fetch-mode", mode);
+        let read = users.send(read.body(Body::empty()).unwrap()).await;
+        assert_eq!(read.status, status, "{mode}");
+    }
+}

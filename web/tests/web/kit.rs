@@ -234,6 +234,7 @@ fn principal(name: &str) -> Option<Principal> {
     let open = || "open_dag".parse().expect("a pattern");
     let mut who = match name {
         "limited" | "given" | "new" => Who::of(Role::Viewer),
+        "bot" => Who::of(Role::Admin),
         name => Who::of(name.parse().ok()?),
     };
     match name {
@@ -248,6 +249,12 @@ fn principal(name: &str) -> Option<Principal> {
             role: Role::Operator,
         }),
         "new" => who.must_change = true,
+        "bot" => {
+            who.limit = Some(Limit {
+                role: Role::Admin,
+                dags: Vec::new(),
+            });
+        }
         _ => {}
     }
     Some(Principal {

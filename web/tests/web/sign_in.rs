@@ -168,6 +168,11 @@ async fn whoever_has_a_password_for_one_use_changes_it_before_anything_else() {
     );
     let page = ann.get(&kit, home.header("location")).await;
     assert!(page.body.contains("Change your password first"));
+    let token = ann
+        .post(&kit, "/account/tokens", "name=ci&role=viewer&days=9")
+        .await;
+    assert_eq!(token.status, StatusCode::FORBIDDEN, "not even by a token");
+    assert!(kit.store.tokens(Some("ann")).await.unwrap().is_empty());
     for (form, says) in [
         (
             "current=one-use-only&new=short&again=short",

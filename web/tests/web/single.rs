@@ -254,12 +254,12 @@ async fn nobody_is_signed_in_by_a_link_of_somebody_else() {
         "{}",
         answer.body
     );
-    let denied = eve
-        .get(
-            &kit,
-            "/sign-in/back?error=access_denied&error_description=%3Cb%3Eno",
-        )
-        .await;
+    let back = "/sign-in/back?error=access_denied&error_description=%3Cb%3Eno";
+    let forged = eve.get(&kit, back).await;
+    assert!(!forged.body.contains("access_denied"), "{}", forged.body);
+    let away = eve.get(&kit, "/sign-in/away").await;
+    let state = param(away.header("location"), "state");
+    let denied = eve.get(&kit, &format!("{back}&state={state}")).await;
     assert_eq!(denied.status, StatusCode::FORBIDDEN);
     assert!(denied.body.contains("access_denied") && !denied.body.contains("<b>no"));
 }

@@ -494,6 +494,10 @@ async fn whoever_is_late_is_told_who_was_first() {
 async fn a_mark_carries_its_note() {
     let kit = Kit::new().await;
     let mark = format!("{}/mark", page(1, "load.sales"));
+    let form = kit.get("operator", &mark).await.body;
+    assert!(form.contains("value=\"downstream\""), "{form}");
+    assert!(!form.contains("value=\"blocked\""), "that is of retries");
+    kit.door.asked.lock().unwrap().clear();
     let done = kit
         .post(
             "operator",

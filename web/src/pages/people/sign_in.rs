@@ -19,6 +19,8 @@ use crate::web::Web;
 
 /// Longer names and passwords than these are cut off by the form, too.
 const FIELD_BYTES_MAX: usize = 4_096;
+/// Who wanted a page with a longer address than this sees the start page.
+const TO_BYTES_MAX: usize = 1_000;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -167,7 +169,9 @@ pub(crate) async fn away(
     Asking(query): Asking<SignInQuery>,
 ) -> Result<Response, Oops> {
     let web = frame.web.clone();
-    let begun = provider(&web)?.begin(own_path(&query.to), web.now()).await;
+    // It comes back in a cookie, of which browsers keep no more than 4 KiB.
+    let to = Some(own_path(&query.to)).filter(|to| to.len() <= TO_BYTES_MAX);
+    let begun = provider(&web)?.begin(to.unwrap_or("/"), web.now()).await;
     let (to, begun) = match begun {
         Ok(begun) => begun,
         Err(why) => return SignInPage::new(frame, &query.to).not_in(why),
@@ -198,21 +202,22 @@ pub(crate) async fn back(
     let to = begun.as_ref().map_or("/", |begun| begun.to.as_str());
     let page = SignInPage::new(frame, to);
     let provider = provider(&web)?;
-    if !query.error.is_empty() {
-        let says: String = [query.error, query.error_description].join(" ");
-        let says: String = says.trim().chars().take(300).collect();
-        let says = format!("{} did not sign you in: {says}", provider.name());
-        return page.not_in(NotIn::Elsewhere(says));
-    }
-    // Nobody is signed in by a link that somebody else has made.
-    let Some(begun) = begun.filter(|begun| begun.state == query.state) else {
-        let says = "this did not begin in this browser, or too long ago; sign in again".to_owned();
-        return page.not_in(NotIn::Elsewhere(says));
-    };
-    let opened = enter(&web, &caller, (&begun, &query.code)).await;
-    let mut answer = match opened {
-        Ok(secret) => signed_in(web.cookie(), &secret, &begun.to),
-        Err(why) => page.not_in(why)?,
+    // Nobody is signed in by a link that somebody else has made, nor told anything by it.
+    let mut answer = match begun.filter(|begun| begun.state == query.state) {
+        None => {
+            let says = "this did not begin in this browser, or too long ago; sign in again";
+            page.not_in(NotIn::Elsewhere(says.to_owned()))?
+        }
+        Some(_) if !query.error.is_empty() => {
+            let says = [query.error, query.error_description].join(" ");
+            let says: String = says.trim().chars().take(300).collect();
+            let says = format!("{} did not sign you in: {says}", provider.name());
+            page.not_in(NotIn::Elsewhere(says))?
+        }
+        Some(begun) => match enter(&web, &caller, (&begun, &query.code)).await {
+            Ok(secret) => signed_in(web.cookie(), &secret, &begun.to),
+            Err(why) => page.not_in(why)?,
+        },
     };
     if let Some(gone) = cookie.clear() {
         answer.headers_mut().append(header::SET_COOKIE, gone);

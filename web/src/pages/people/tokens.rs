@@ -114,6 +114,10 @@ pub(crate) async fn make(
     Sent(form): Sent<MakeForm>,
 ) -> Result<Response, Oops> {
     let user = mine(&frame).await?.ok_or_else(no_account)?;
+    // Whoever has seen a password for one use must not make more of it than a new password.
+    if user.must_change {
+        return Err(Oops::MustChange);
+    }
     let name = form.name.trim();
     if name.is_empty() || name.chars().count() > NAME_CHARS_MAX {
         let says = format!("say what the token is for, in at most {NAME_CHARS_MAX} characters");

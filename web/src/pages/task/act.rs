@@ -35,6 +35,8 @@ const SCOPES: [(&str, &str); 6] = [
     ("failed", "Everything that failed in this run"),
     ("run", "The whole run"),
 ];
+/// What can be marked besides the task.
+const MARKED: [(&str, &str); 2] = [SCOPES[0], SCOPES[2]];
 const STATES: [(&str, &str); 3] = [
     ("success", "Success: what follows can run"),
     ("failed", "Failed: an attempt that is on is ended"),
@@ -290,7 +292,7 @@ fn preview(frame: Frame, place: Place, (act, is_mark): (Act, bool), changed: Cha
     let noun = if total == 1 { "task" } else { "tasks" };
     ActPage {
         action: place.sub(if is_mark { "mark" } else { "clear" }),
-        scopes: if is_mark { &SCOPES[..2] } else { &SCOPES },
+        scopes: if is_mark { &MARKED } else { &SCOPES },
         states: &STATES,
         lines: changed.tasks.iter().take(LISTED_MAX).map(line).collect(),
         total,
