@@ -50,7 +50,7 @@ const SECTIONS: [Section; 4] = [
 ];
 
 /// What is looked at less often.
-const MORE: [Section; 7] = [
+const MORE: [Section; 9] = [
     Section {
         word: "Backfills",
         href: "/backfills",
@@ -82,9 +82,19 @@ const MORE: [Section; 7] = [
         needs: Action::Audit,
     },
     Section {
+        word: "Users",
+        href: "/users",
+        needs: Action::Access,
+    },
+    Section {
         word: "Settings",
         href: "/settings",
         needs: Action::Settings,
+    },
+    Section {
+        word: "API",
+        href: "/api",
+        needs: Action::See,
     },
 ];
 

@@ -186,6 +186,17 @@ fn nightly() -> Dag {
     })
 }
 
+fn sales() -> Dag {
+    Dag::build("sales_by_day", |dag| {
+        about(dag, "What was sold, a day a run. Its days are over.");
+        dag.schedule(Cron::daily())
+            .start("2024-01-01")
+            .end("2024-02-01")
+            .catchup(false);
+        dag.call("sum", say, "summed up");
+    })
+}
+
 /// The project.
 pub fn dags() -> Dags {
     Dags::new()
@@ -197,6 +208,7 @@ pub fn dags() -> Dags {
         .dag(prices)
         .dag(spend)
         .dag(nightly)
+        .dag(sales)
 }
 
 /// A project's binary: which DAGs, and a command line of tidemill's.

@@ -5,6 +5,7 @@ mod access;
 mod failed;
 mod grid;
 mod log;
+mod many;
 mod phone;
 mod plain;
 mod runs;

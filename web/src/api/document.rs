@@ -21,7 +21,7 @@ const ABOUT: &str = "Everything that pages and the command line can do. Send `Au
     was seen. Whatever goes wrong is a problem as in RFC 9457.";
 
 /// What names in paths mean.
-const NAMES: [(&str, &str); 5] = [
+const NAMES: [(&str, &str); 7] = [
     ("dag", "The name of the DAG."),
     (
         "run",
@@ -33,6 +33,8 @@ const NAMES: [(&str, &str); 5] = [
     ),
     ("backfill", "The number of the backfill."),
     ("pool", "The name of the pool."),
+    ("variable", "The name of the variable."),
+    ("connection", "The name of the connection."),
 ];
 
 impl Document {

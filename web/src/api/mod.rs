@@ -16,6 +16,7 @@ mod once;
 mod operation;
 mod paging;
 mod runs;
+mod sealed;
 mod shared;
 mod tasks;
 mod trigger;
@@ -27,9 +28,9 @@ pub(crate) use operation::Operation;
 
 use operation::{KEY, delete, get, patch, post, put};
 use views::{
-    AttemptView, AuditView, BackfillView, DagView, DateView, FleetView, FoundView, HealthView,
-    InstancesView, LoadView, LogView, MeView, OutputView, PoolView, RunView, TaskView,
-    TriggeredView, VersionView, WhyView,
+    AttemptView, AuditView, BackfillView, ConnectionView, DagView, DateView, FleetView, FoundView,
+    HealthView, InstancesView, LoadView, LogView, MeView, OutputView, PoolView, RevealedView,
+    RunView, TaskView, TriggeredView, VariableView, VersionView, WhyView,
 };
 
 use crate::access::Policy;
@@ -49,6 +50,7 @@ pub(crate) fn routes(routes: Routes) -> Routes {
         of_logs,
         of_backfills,
         of_pools,
+        of_sealed,
         of_many,
     ];
     areas.into_iter().fold(routes, |routes, of| of(routes))
@@ -495,6 +497,75 @@ fn of_pools(routes: Routes) -> Routes {
                 .takes::<shared::AssetBody>()
                 .changes(),
             shared::asset_changed,
+        )
+}
+
+fn of_sealed(routes: Routes) -> Routes {
+    const AREA: &str = "Variables and connections";
+    let secrets = Policy::SECRETS;
+    let variable = "/api/v1/variables/{variable}";
+    let connection = "/api/v1/connections/{connection}";
+    routes
+        .api(
+            get("/api/v1/variables", secrets)
+                .says(AREA, "List variables, without their values")
+                .query::<dags::PageQuery>()
+                .lists::<VariableView>(),
+            sealed::variables,
+        )
+        .api(
+            get(variable, secrets)
+                .says(AREA, "One variable, without its value")
+                .gives::<VariableView>(),
+            sealed::variable,
+        )
+        .api(
+            put(variable, secrets)
+                .says(AREA, "Make a variable, or give it another value")
+                .takes::<sealed::VariableSet>()
+                .changes(),
+            sealed::set_variable,
+        )
+        .api(
+            delete(variable, secrets)
+                .says(AREA, "Remove a variable")
+                .changes(),
+            sealed::remove_variable,
+        )
+        .api(
+            post("/api/v1/variables/{variable}/reveal", secrets)
+                .says(
+                    AREA,
+                    "The value of a variable; the audit log says who asked",
+                )
+                .gives::<RevealedView>(),
+            sealed::reveal,
+        )
+        .api(
+            get("/api/v1/connections", secrets)
+                .says(AREA, "List connections, without their secrets")
+                .query::<dags::PageQuery>()
+                .lists::<ConnectionView>(),
+            sealed::connections,
+        )
+        .api(
+            get(connection, secrets)
+                .says(AREA, "One connection, without its secrets")
+                .gives::<ConnectionView>(),
+            sealed::connection,
+        )
+        .api(
+            put(connection, secrets)
+                .says(AREA, "Make a connection, or change it")
+                .takes::<sealed::ConnectionSet>()
+                .changes(),
+            sealed::set_connection,
+        )
+        .api(
+            delete(connection, secrets)
+                .says(AREA, "Remove a connection")
+                .changes(),
+            sealed::remove_connection,
         )
 }
 

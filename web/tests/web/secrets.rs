@@ -1,6 +1,6 @@
 //! Variables and connections: what is secret comes in and does not go out.
 
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode};
 use tidemill_web::DoorError;
 
 use crate::kit::{Kit, SECRET};
@@ -131,4 +131,37 @@ async fn what_goes_is_asked_about_first() {
         assert_eq!(done.status, StatusCode::SEE_OTHER);
         assert_eq!(kit.door.asked.lock().unwrap().last().unwrap().seen, Some(3));
     }
+}
+
+#[tokio::test]
+async fn programs_set_what_is_sealed_and_get_no_secret_back() {
+    let kit = Kit::new().await;
+    let listed = kit.look("admin", "/api/v1/connections").await;
+    assert_eq!(listed["items"][0]["name"], "crm");
+    assert_eq!(listed["items"][0]["secrets"][0], "password");
+    assert!(!listed.to_string().contains(SECRET), "{listed}");
+    let one = kit.look("admin", "/api/v1/variables/region").await;
+    assert!(one.get("value").is_none(), "{one}");
+
+    let put = (Method::PUT, "/api/v1/variables/region");
+    let body = "{\"value\": \"eu\"}";
+    let set = kit
+        .sent("admin", put.clone(), &[("if-match", "\"3\"")], body)
+        .await;
+    assert_eq!(set.status, StatusCode::OK, "{}", set.body);
+    let put_connection = (Method::PUT, "/api/v1/connections/crm");
+    let body =
+        "{\"kind\": \"http\", \"fields\": {\"host\": \"h\"}, \"secrets\": {\"password\": \"p\"}}";
+    let set = kit.json("admin", put_connection, body).await;
+    assert_eq!(set.status, StatusCode::OK, "{}", set.body);
+    let refused = kit.json("operator", put, "{\"value\": \"us\"}").await;
+    assert_eq!(refused.status, StatusCode::FORBIDDEN);
+    let path = "/api/v1/variables/region/reveal";
+    let value = kit.json("admin", (Method::POST, path), "").await;
+    assert_eq!(value.status, StatusCode::OK, "{}", value.body);
+    assert!(value.body.contains(SECRET), "{}", value.body);
+    let none = kit
+        .json("admin", (Method::GET, "/api/v1/variables/none"), "")
+        .await;
+    assert_eq!(none.status, StatusCode::NOT_FOUND);
 }

@@ -6,6 +6,7 @@ mod dag;
 mod fleet;
 mod log;
 mod run;
+mod sealed;
 mod task;
 
 use serde::{Deserialize, Serialize};
@@ -20,6 +21,7 @@ pub use dag::{DagView, VersionView};
 pub use fleet::{FleetView, PoolView, WaitingView, WorkerView};
 pub use log::{FoundView, LogLineView, LogView};
 pub use run::{LoadView, RunView};
+pub use sealed::{ConnectionView, RevealedView, VariableView};
 pub use task::{AttemptView, GateView, HolderView, InstancesView, OutputView, TaskView, WhyView};
 
 /// A page of a list.

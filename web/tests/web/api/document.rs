@@ -17,6 +17,8 @@ pub(super) fn path(route: &str) -> String {
         .replace("{task}", "load.sales")
         .replace("{backfill}", "1")
         .replace("{pool}", "bigquery")
+        .replace("{variable}", "region")
+        .replace("{connection}", "crm")
 }
 
 #[tokio::test]
