@@ -29,6 +29,7 @@ fn runs_that_failed_are_retried_together() {
 #[test]
 fn days_of_the_past_are_filled_and_their_progress_is_seen() {
     signed_in(|browser| {
+        browser.expect("status of 422");
         browser.open("/dags/sales_by_day");
         browser.press("Backfill …");
         browser.fill("From", "2024-01-05");

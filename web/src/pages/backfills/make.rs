@@ -94,6 +94,16 @@ pub(crate) struct FormPage {
 
 page!(FormPage);
 
+impl FormPage {
+    /// Whether anything is wrong with what was sent.
+    fn is_refused(&self) -> bool {
+        let plain = [&self.from, &self.to, &self.active];
+        !self.wrong.is_empty()
+            || plain.iter().any(|field| field.wrong.is_some())
+            || self.fields.iter().any(|field| !field.wrong.is_empty())
+    }
+}
+
 fn blank(frame: Frame, dag: DagId, spec: &DagSpec) -> FormPage {
     let definition = &spec.definition;
     FormPage {
