@@ -251,6 +251,7 @@ fn files_stay_short_enough_to_read() {
         "worker",
         "operators",
         "cli",
+        "web",
         "dags",
         "tests",
     ] {
