@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::root;
 
 /// The crates of the workspace and the crates of it that each may use. A crate that is not listed fails the test.
-const MAY_USE: [(&str, &[&str]); 16] = [
+const MAY_USE: [(&str, &[&str]); 18] = [
     ("tidemill-macros", &[]),
     ("tidemill-core", &[]),
     ("tidemill-draw", &["tidemill-core"]),
@@ -36,6 +36,8 @@ const MAY_USE: [(&str, &[&str]); 16] = [
             "tidemill-store",
         ],
     ),
+    ("tidemill-warehouse", &[]),
+    ("tidemill-sandbox", &["tidemill-warehouse"]),
     ("tidemill-operators", &["tidemill-core", "tidemill-process"]),
     (
         "tidemill",

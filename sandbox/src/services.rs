@@ -1,0 +1,67 @@
+//! The services: their names, their methods, and how each writes an error.
+
+use serde::{Deserialize, Serialize};
+
+use crate::call::{Refusal, Reply};
+use crate::route::Method;
+
+mod errors;
+
+/// Whose method a request is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Service {
+    /// Cloud Storage.
+    Storage,
+    /// `BigQuery`.
+    Bigquery,
+    /// Dataflow.
+    Dataflow,
+    /// Dataproc.
+    Dataproc,
+    /// Databricks.
+    Databricks,
+    /// dbt Cloud.
+    DbtCloud,
+    /// Airbyte.
+    Airbyte,
+    /// Cloud SQL.
+    CloudSql,
+    /// Cloud Run.
+    CloudRun,
+    /// Cloud Functions.
+    Functions,
+    /// Vertex AI.
+    Vertex,
+    /// Secret Manager.
+    Secrets,
+    /// Pub/Sub.
+    Pubsub,
+    /// The CRM of the included DAGs.
+    Crm,
+    /// Receivers of alerts: Slack and the others.
+    Receivers,
+    /// Tokens: what Google's and Databricks' login servers and the metadata server answer.
+    Tokens,
+    /// The sandbox's own: faults, journal, page.
+    Sandbox,
+}
+
+impl Service {
+    /// A refusal in the service's own format.
+    pub(crate) fn refuse(self, refusal: &Refusal) -> Reply {
+        match self {
+            Self::Databricks => errors::databricks(refusal),
+            Self::DbtCloud => errors::dbt_cloud(refusal),
+            Self::Storage | Self::Bigquery | Self::CloudSql => errors::google_old(refusal),
+            _ => errors::google(refusal),
+        }
+    }
+}
+
+/// All methods of all services.
+pub(crate) fn methods() -> Vec<Method> {
+    let mut methods = crate::control::methods();
+    methods.sort_by_key(|method| method.id);
+    methods
+}

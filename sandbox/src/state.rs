@@ -1,0 +1,83 @@
+//! What the services share.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use url::Url;
+
+use crate::faults::Faults;
+use crate::journal::Journal;
+
+/// Asks the time; the sandbox has no clock of its own.
+pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
+
+/// How a sandbox is set up.
+#[derive(Clone)]
+pub struct Settings {
+    /// Everything is kept in here.
+    pub folder: PathBuf,
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// What addresses in replies begin with, such as those of resumable uploads; none: where it listens.
+    pub public: Option<Url>,
+    /// The time.
+    pub clock: Clock,
+}
+
+/// Why a sandbox cannot be opened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The folder.
+    #[error(
+        "the sandbox cannot use its folder {folder}: {source}; give it another with --data, or make it writable"
+    )]
+    Folder {
+        /// Which.
+        folder: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The address.
+    #[error("the sandbox cannot listen on {address}: {source}; choose another with --listen")]
+    Listen {
+        /// Which.
+        address: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+/// Shared by all requests.
+pub(crate) struct State {
+    pub(crate) folder: PathBuf,
+    /// What addresses in replies begin with, without a slash at the end.
+    pub(crate) public: String,
+    pub(crate) clock: Clock,
+    pub(crate) faults: Faults,
+    pub(crate) journal: Journal,
+}
+
+impl State {
+    pub(crate) fn open(settings: &Settings, public: String) -> Result<Self, OpenError> {
+        let folder = |source| OpenError::Folder {
+            folder: settings.folder.clone(),
+            source,
+        };
+        std::fs::create_dir_all(&settings.folder).map_err(folder)?;
+        Ok(Self {
+            folder: settings.folder.clone(),
+            public,
+            clock: Arc::clone(&settings.clock),
+            faults: Faults::default(),
+            journal: Journal::open(&settings.folder.join("journal.jsonl")).map_err(folder)?,
+        })
+    }
+
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        (self.clock)()
+    }
+}

@@ -1,0 +1,87 @@
+//! A sandbox in this process, on a port of its own.
+
+use std::sync::Arc;
+
+use chrono::Utc;
+use reqwest::{Client, Response};
+use serde_json::Value;
+use tempfile::TempDir;
+use tidemill_sandbox::{Sandbox, Settings};
+use tokio::sync::watch;
+
+/// A sandbox that answers until this is dropped.
+pub(crate) struct Kit {
+    pub(crate) client: Client,
+    pub(crate) base: String,
+    stop: watch::Sender<bool>,
+    _folder: Arc<TempDir>,
+}
+
+impl Kit {
+    pub(crate) async fn new() -> Self {
+        Self::over(Arc::new(tempfile::tempdir().unwrap())).await
+    }
+
+    /// A sandbox over a folder that may have been another's.
+    pub(crate) async fn over(folder: Arc<TempDir>) -> Self {
+        let sandbox = Sandbox::open(Settings {
+            folder: folder.path().to_owned(),
+            listen: ([127, 0, 0, 1], 0).into(),
+            public: None,
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "the edge of the process is this test"
+            )]
+            clock: Arc::new(Utc::now),
+        })
+        .await
+        .unwrap();
+        // The client wants a provider even where nothing is encrypted.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let base = format!("http://{}", sandbox.address());
+        let (stop, stopped) = watch::channel(false);
+        tokio::spawn(sandbox.serve(stopped));
+        Self {
+            client: Client::new(),
+            base,
+            stop,
+            _folder: folder,
+        }
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Response {
+        self.client
+            .get(format!("{}{path}", self.base))
+            .send()
+            .await
+            .unwrap()
+    }
+
+    /// Posts JSON.
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Response {
+        self.client
+            .post(format!("{}{path}", self.base))
+            .header("content-type", "application/json")
+            .body(body.to_string())
+            .send()
+            .await
+            .unwrap()
+    }
+
+    /// Sets a fault.
+    pub(crate) async fn fault(&self, fault: &Value) {
+        let reply = self.post("/sandbox/faults", fault).await;
+        assert_eq!(reply.status(), 200, "{}", reply.text().await.unwrap());
+    }
+}
+
+impl Drop for Kit {
+    fn drop(&mut self) {
+        let _ = self.stop.send(true);
+    }
+}
+
+/// The JSON of a reply.
+pub(crate) async fn json(reply: Response) -> Value {
+    serde_json::from_str(&reply.text().await.unwrap()).unwrap()
+}

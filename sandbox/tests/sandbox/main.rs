@@ -1,0 +1,4 @@
+//! The sandbox over HTTP, as its clients see it.
+
+mod faults;
+mod kit;

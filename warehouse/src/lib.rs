@@ -1,0 +1,8 @@
+//! Tables as Parquet in a folder, and `BigQuery`'s SQL over them, executed by `DataFusion`.
+//!
+//! A table is a folder with one folder for each partition and a manifest that names its files. A change writes new files and
+//! switches the manifest by a rename: a reader sees all of it or nothing, and a kill leaves the old table or the new one.
+
+mod schema;
+
+pub use schema::{Digits, Field, Kind, Mode, NoCounterpart, Schema, TYPE_KEY};
