@@ -14,7 +14,7 @@ use crate::doctor::DoctorArgs;
 use crate::output::{Color, Output};
 use crate::pools::PoolsCommand;
 use crate::runs::RunsCommand;
-use crate::serve::{SchedulerArgs, StandaloneArgs, WebArgs, WorkerArgs};
+use crate::serve::{SandboxArgs, SchedulerArgs, StandaloneArgs, WebArgs, WorkerArgs};
 use crate::tasks::TasksCommand;
 use crate::test_run;
 use crate::tokens::TokensCommand;
@@ -48,7 +48,7 @@ pub(crate) enum Command {
     },
     /// Run everything in one process: scheduler, worker, a SQLite file in the data folder.
     #[command(
-        after_help = "Examples:\n  standalone\n  standalone --listen 0.0.0.0:8790 --data-dir /var/lib/tidemill"
+        after_help = "Examples:\n  standalone\n  standalone --sandbox\n  standalone --listen 0.0.0.0:8790 --data-dir /var/lib/tidemill"
     )]
     Standalone(StandaloneArgs),
     /// Run a scheduler. Of several on one PostgreSQL, one leads and the others stand by.
@@ -66,6 +66,11 @@ pub(crate) enum Command {
         after_help = "Example:\n  web --database postgres://tidemill@db/tidemill --server http://scheduler-0:8790 --token-file token"
     )]
     Web(WebArgs),
+    /// Run the sandbox: Google Cloud and Databricks on this machine, with faults on demand.
+    #[command(
+        after_help = "Examples:\n  sandbox\n  sandbox --sandbox-listen 127.0.0.1:9000 --sandbox-dir /tmp/cloud"
+    )]
+    Sandbox(SandboxArgs),
     /// Look at runs, make them, change them.
     Runs {
         #[command(subcommand)]

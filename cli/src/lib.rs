@@ -155,6 +155,7 @@ pub fn run_in(
         Command::Workers { command } => workers::run(&command, environment),
         Command::Assets { command } => workers::assets(&command, environment),
         Command::Bench { command } => bench::run(&command, environment),
+        Command::Sandbox(args) => serve::sandbox(&args, environment),
         Command::Standalone(args) => serve::standalone(&args, dags, environment),
         Command::Scheduler(args) => serve::scheduler(&args, environment),
         Command::Worker(args) => serve::worker(&args, dags, environment),

@@ -20,6 +20,7 @@ use crate::call::{Answer, Call, Refusal, Reply};
 use crate::faults::{FaultKind, Faults};
 use crate::journal::{Entry, Journal};
 use crate::route::{Found, Method, Routes};
+use crate::services::receivers::smtp;
 use crate::services::{self, Service};
 use crate::state::{OpenError, Settings, State};
 
@@ -39,6 +40,7 @@ pub struct ServeError(#[from] io::Error);
 pub struct Sandbox {
     listener: TcpListener,
     address: SocketAddr,
+    mail: Option<TcpListener>,
     state: Arc<State>,
     routes: Arc<Routes>,
 }
@@ -60,14 +62,22 @@ impl Sandbox {
         };
         let listener = TcpListener::bind(settings.listen).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
+        let mail = match settings.mail {
+            Some(address) => {
+                let listen = |source| OpenError::Listen { address, source };
+                Some(TcpListener::bind(address).await.map_err(listen)?)
+            }
+            None => None,
+        };
         let public = match &settings.public {
-            Some(url) => url.as_str().trim_end_matches('/').to_owned(),
+            Some(url) => url.trim_end_matches('/').to_owned(),
             None => format!("http://{address}"),
         };
         let state = Arc::new(State::open(&settings, public)?);
         Ok(Self {
             listener,
             address,
+            mail,
             state,
             routes: Arc::new(Routes::new(services::methods())),
         })
@@ -77,6 +87,14 @@ impl Sandbox {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where it takes mail.
+    #[must_use]
+    pub fn mail_address(&self) -> Option<SocketAddr> {
+        self.mail
+            .as_ref()
+            .and_then(|listener| listener.local_addr().ok())
     }
 
     /// The faults that are set.
@@ -93,6 +111,9 @@ impl Sandbox {
 
     /// Answers until `stop` says so.
     pub async fn serve(self, mut stop: watch::Receiver<bool>) {
+        if let Some(mail) = self.mail {
+            tokio::spawn(smtp::serve(mail, Arc::clone(&self.state), stop.clone()));
+        }
         let places = Arc::new(Semaphore::new(CONNECTIONS));
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new())

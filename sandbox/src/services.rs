@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use crate::call::{Refusal, Reply};
 use crate::route::Method;
 
+pub(crate) mod crm;
 mod errors;
+pub(crate) mod receivers;
 
 /// Whose method a request is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -62,6 +64,8 @@ impl Service {
 /// All methods of all services.
 pub(crate) fn methods() -> Vec<Method> {
     let mut methods = crate::control::methods();
+    methods.extend(crm::methods());
+    methods.extend(receivers::methods());
     methods.sort_by_key(|method| method.id);
     methods
 }

@@ -83,6 +83,14 @@ impl<T: Serialize + DeserializeOwned> Shelf<T> {
         self.lock().values.get(name).cloned()
     }
 
+    /// The value with the greatest name.
+    pub(crate) fn last(&self) -> Option<Arc<T>> {
+        self.lock()
+            .values
+            .last_key_value()
+            .map(|(_, value)| Arc::clone(value))
+    }
+
     /// Every value whose name begins with `prefix`, in the order of names.
     pub(crate) fn under(&self, prefix: &str) -> Vec<(String, Arc<T>)> {
         let inner = self.lock();

@@ -5,11 +5,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
-use url::Url;
-
 use crate::faults::Faults;
 use crate::journal::Journal;
+use crate::services::crm::Crm;
+use crate::services::receivers::Receivers;
+use chrono::{DateTime, Utc};
 
 /// Asks the time; the sandbox has no clock of its own.
 pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
@@ -22,9 +22,25 @@ pub struct Settings {
     /// Where to listen.
     pub listen: SocketAddr,
     /// What addresses in replies begin with, such as those of resumable uploads; none: where it listens.
-    pub public: Option<Url>,
+    pub public: Option<String>,
+    /// Where to take mail; none: nowhere.
+    pub mail: Option<SocketAddr>,
     /// The time.
     pub clock: Clock,
+}
+
+impl Settings {
+    /// What has to be said; the rest can be changed.
+    #[must_use]
+    pub fn new(folder: PathBuf, listen: SocketAddr, clock: Clock) -> Self {
+        Self {
+            folder,
+            listen,
+            public: None,
+            mail: None,
+            clock,
+        }
+    }
 }
 
 /// Why a sandbox cannot be opened.
@@ -33,7 +49,7 @@ pub struct Settings {
 pub enum OpenError {
     /// The folder.
     #[error(
-        "the sandbox cannot use its folder {folder}: {source}; give it another with --data, or make it writable"
+        "the sandbox cannot use its folder {folder}: {source}; give it another with --sandbox-dir, or make it writable"
     )]
     Folder {
         /// Which.
@@ -42,7 +58,9 @@ pub enum OpenError {
         source: io::Error,
     },
     /// The address.
-    #[error("the sandbox cannot listen on {address}: {source}; choose another with --listen")]
+    #[error(
+        "the sandbox cannot listen on {address}: {source}; choose another with --sandbox-listen or --sandbox-mail"
+    )]
     Listen {
         /// Which.
         address: SocketAddr,
@@ -59,6 +77,8 @@ pub(crate) struct State {
     pub(crate) clock: Clock,
     pub(crate) faults: Faults,
     pub(crate) journal: Journal,
+    pub(crate) crm: Crm,
+    pub(crate) receivers: Receivers,
 }
 
 impl State {
@@ -74,6 +94,8 @@ impl State {
             clock: Arc::clone(&settings.clock),
             faults: Faults::default(),
             journal: Journal::open(&settings.folder.join("journal.jsonl")).map_err(folder)?,
+            crm: Crm::default(),
+            receivers: Receivers::open(&settings.folder).map_err(folder)?,
         })
     }
 

@@ -49,6 +49,7 @@ const MAY_USE: [(&str, &[&str]); 18] = [
             "tidemill-macros",
             "tidemill-operators",
             "tidemill-process",
+            "tidemill-sandbox",
             "tidemill-scheduler",
             "tidemill-store",
             "tidemill-web",

@@ -34,15 +34,17 @@ takes! {
     /// A command for a running Tidemill: it reads the database, and sends what it asks for to whoever leads.
     OfCommand: Database, Gateway;
     /// Scheduler and worker in one process.
-    OfStandalone: Database, Scheduler, Gateway, Web, Worker, Secrets, Logs, Talk;
+    OfStandalone: Database, Scheduler, Gateway, Web, Worker, Secrets, Logs, Sandbox, Talk;
     /// A scheduler.
     OfScheduler: Database, Scheduler, Gateway, Secrets, Logs, Talk;
     /// The web UI.
     OfWeb: Database, Gateway, Web, Talk;
+    /// The sandbox.
+    OfSandbox: Sandbox, Talk;
     /// A worker.
     OfWorker: Gateway, Worker, Talk;
     /// A command that may meet anything.
-    Every: Database, Scheduler, Gateway, Web, Worker, Secrets, Logs, Talk;
+    Every: Database, Scheduler, Gateway, Web, Worker, Secrets, Logs, Sandbox, Talk;
 }
 
 /// What was given on the command line.

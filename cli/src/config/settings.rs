@@ -32,13 +32,15 @@ pub(crate) enum Group {
     Secrets,
     /// The logs of attempts.
     Logs,
+    /// Google Cloud and Databricks on this machine.
+    Sandbox,
     /// What a process says about itself.
     Talk,
 }
 
 impl Group {
     /// All of them, in the order of the guide, with their headings.
-    pub(crate) const ALL: [(Self, &'static str); 8] = [
+    pub(crate) const ALL: [(Self, &'static str); 9] = [
         (Self::Database, "Where things are kept"),
         (Self::Scheduler, "The scheduler"),
         (Self::Gateway, "Reaching the scheduler"),
@@ -46,6 +48,7 @@ impl Group {
         (Self::Worker, "A worker"),
         (Self::Secrets, "Connections and variables"),
         (Self::Logs, "Logs of attempts"),
+        (Self::Sandbox, "The sandbox"),
         (Self::Talk, "What a process says about itself"),
     ];
 }
@@ -214,6 +217,16 @@ settings! {
     Logs {
         /// Where the logs of attempts are kept.
         logs: Place = "{data_dir}/logs";
+    }
+    Sandbox {
+        /// Where the sandbox listens: Google Cloud and Databricks on this machine.
+        sandbox_listen: SocketAddr = "127.0.0.1:8792";
+        /// Where it takes mail.
+        sandbox_mail: SocketAddr = "127.0.0.1:8793";
+        /// The folder for its buckets, tables and jobs.
+        sandbox_dir: PathBuf = "{data_dir}/sandbox";
+        /// The address that its clients use, if it is another one.
+        sandbox_url: Option<Server>;
     }
     Talk {
         /// How much a process says about itself.

@@ -91,9 +91,9 @@ fn dependency(given: Option<&Path>) -> Result<String, Output> {
     match source {
         Some(path) => {
             let path: PathBuf = std::fs::canonicalize(&path).unwrap_or(path);
-            Ok(format!("{{ path = {:?} }}", path.display().to_string()))
+            Ok(format!("path = {:?}", path.display().to_string()))
         }
-        None => Ok(format!("{:?}", env!("CARGO_PKG_VERSION"))),
+        None => Ok(format!("version = {:?}", env!("CARGO_PKG_VERSION"))),
     }
 }
 

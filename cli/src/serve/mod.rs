@@ -5,6 +5,7 @@ pub(crate) mod attempt;
 mod local;
 mod parts;
 mod remote_door;
+mod sandbox;
 mod sign_in;
 mod signals;
 mod talk;
@@ -26,7 +27,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::{oneshot, watch};
 use tracing::{error, info, warn};
 
-use crate::config::flags::{OfScheduler, OfStandalone, OfWeb, OfWorker};
+use crate::config::flags::{OfSandbox, OfScheduler, OfStandalone, OfWeb, OfWorker};
 use crate::config::{Environment, Flags, Loaded, Origin};
 use crate::door;
 use crate::keys;
@@ -45,6 +46,9 @@ pub(crate) use signals::stop_on_signals;
 pub(crate) struct StandaloneArgs {
     #[command(flatten)]
     settings: Flags<OfStandalone>,
+    /// Run the sandbox in this process, too: Google Cloud and Databricks on this machine.
+    #[arg(long)]
+    sandbox: bool,
     #[command(flatten)]
     crash: CrashArgs,
 }
@@ -69,6 +73,12 @@ pub(crate) struct WorkerArgs {
 pub(crate) struct WebArgs {
     #[command(flatten)]
     settings: Flags<OfWeb>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SandboxArgs {
+    #[command(flatten)]
+    settings: Flags<OfSandbox>,
 }
 
 /// For tests only: where to die.
@@ -109,6 +119,9 @@ pub(crate) fn standalone(args: &StandaloneArgs, dags: &Dags, environment: &Envir
         }
         let project = Arc::new(project(dags, environment));
         let tasks = runtime("tidemill-tasks")?;
+        if args.sandbox {
+            own.block_on(sandbox::start(&loaded, stop.clone()))?;
+        }
         let process = own.block_on(lead(&loaded, environment, stop.clone()))?;
         own.block_on(deploy(&process.process, &project))?;
         let connect: Arc<dyn Connect> =
@@ -193,6 +206,22 @@ pub(crate) fn web(args: &WebArgs, environment: &Environment) -> Output {
             let _ = serving.await;
             store.close().await;
             Ok(())
+        })
+    })
+}
+
+/// The sandbox, in a process of its own.
+pub(crate) fn sandbox(args: &SandboxArgs, environment: &Environment) -> Output {
+    let loaded = match args.settings.load(environment) {
+        Ok(loaded) => loaded,
+        Err(output) => return output,
+    };
+    run(&loaded, |own, stop| {
+        own.block_on(async {
+            let serving = sandbox::start(&loaded, stop).await?;
+            serving
+                .await
+                .map_err(|error| Output::failed(format_args!("the sandbox died: {error}"), INVALID))
         })
     })
 }

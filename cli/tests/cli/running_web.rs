@@ -6,7 +6,7 @@ use std::net::{TcpListener, TcpStream};
 use crate::running::Running;
 
 /// The answer to a browser that asks for a page without a cookie; none if nobody is there.
-fn get(port: u16, path: &str) -> Option<String> {
+pub(crate) fn get(port: u16, path: &str) -> Option<String> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
     let asked = format!(
         "GET {path} HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\naccept: text/html\r\nconnection: close\r\n\r\n"

@@ -1,5 +1,6 @@
 //! A sandbox in this process, on a port of its own.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use chrono::Utc;
@@ -13,37 +14,37 @@ use tokio::sync::watch;
 pub(crate) struct Kit {
     pub(crate) client: Client,
     pub(crate) base: String,
+    pub(crate) mail: SocketAddr,
     stop: watch::Sender<bool>,
     _folder: Arc<TempDir>,
 }
 
 impl Kit {
     pub(crate) async fn new() -> Self {
-        Self::over(Arc::new(tempfile::tempdir().unwrap())).await
+        Self::over(Arc::new(tempfile::tempdir().expect("it works"))).await
     }
 
     /// A sandbox over a folder that may have been another's.
     pub(crate) async fn over(folder: Arc<TempDir>) -> Self {
-        let sandbox = Sandbox::open(Settings {
-            folder: folder.path().to_owned(),
-            listen: ([127, 0, 0, 1], 0).into(),
-            public: None,
-            #[expect(
-                clippy::disallowed_methods,
-                reason = "the edge of the process is this test"
-            )]
-            clock: Arc::new(Utc::now),
-        })
-        .await
-        .unwrap();
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the edge of the process is this test"
+        )]
+        let clock = Arc::new(Utc::now);
+        let anywhere = ([127, 0, 0, 1], 0).into();
+        let mut settings = Settings::new(folder.path().to_owned(), anywhere, clock);
+        settings.mail = Some(anywhere);
+        let sandbox = Sandbox::open(settings).await.expect("it works");
         // The client wants a provider even where nothing is encrypted.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let base = format!("http://{}", sandbox.address());
+        let mail = sandbox.mail_address().expect("it works");
         let (stop, stopped) = watch::channel(false);
         tokio::spawn(sandbox.serve(stopped));
         Self {
             client: Client::new(),
             base,
+            mail,
             stop,
             _folder: folder,
         }
@@ -54,7 +55,7 @@ impl Kit {
             .get(format!("{}{path}", self.base))
             .send()
             .await
-            .unwrap()
+            .expect("it works")
     }
 
     /// Posts JSON.
@@ -65,13 +66,18 @@ impl Kit {
             .body(body.to_string())
             .send()
             .await
-            .unwrap()
+            .expect("it works")
     }
 
     /// Sets a fault.
     pub(crate) async fn fault(&self, fault: &Value) {
         let reply = self.post("/sandbox/faults", fault).await;
-        assert_eq!(reply.status(), 200, "{}", reply.text().await.unwrap());
+        assert_eq!(
+            reply.status(),
+            200,
+            "{}",
+            reply.text().await.expect("it works")
+        );
     }
 }
 
@@ -83,5 +89,5 @@ impl Drop for Kit {
 
 /// The JSON of a reply.
 pub(crate) async fn json(reply: Response) -> Value {
-    serde_json::from_str(&reply.text().await.unwrap()).unwrap()
+    serde_json::from_str(&reply.text().await.expect("it works")).expect("it works")
 }
