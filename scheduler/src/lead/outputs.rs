@@ -1,11 +1,12 @@
 //! What attempts returned lately, so that the next task need not wait for the database.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use serde_json::value::RawValue;
 use tidemill_core::id::TaskId;
-use tidemill_core::protocol::AttemptNo;
+use tidemill_core::protocol::{AttemptNo, RunNo};
+use tidemill_core::state::RunState;
 use tidemill_store::record::{AttemptEnd, Changes};
 use tidemill_store::{Store, StoreError};
 
@@ -20,12 +21,12 @@ const ENTRY_BYTES: usize = 64;
 /// What a task returned that returned nothing.
 const NOTHING: &str = "null";
 
-/// What attempts returned lately.
+/// What attempts of runs that go on returned lately.
 #[derive(Debug)]
 pub(super) struct Outputs {
     nothing: Arc<str>,
-    known: HashMap<AttemptNo, Arc<str>>,
-    order: VecDeque<AttemptNo>,
+    /// The oldest run first.
+    known: BTreeMap<(RunNo, AttemptNo), Arc<str>>,
     bytes: usize,
 }
 
@@ -33,44 +34,53 @@ impl Outputs {
     pub(super) fn new() -> Self {
         Self {
             nothing: NOTHING.into(),
-            known: HashMap::new(),
-            order: VecDeque::new(),
+            known: BTreeMap::new(),
             bytes: 0,
         }
     }
 
-    /// Keeps what is about to be committed.
+    /// Keeps what is about to be committed, and lets go of what the runs returned that are over with it. A task of such a run that
+    /// is run again takes from the store.
     pub(super) fn learn(&mut self, changes: &Changes) {
         for row in &changes.outputs {
-            self.keep(row.attempt, Arc::clone(&row.value));
+            self.keep((row.of.run, row.attempt), Arc::clone(&row.value));
         }
         for row in &changes.attempts {
-            if row.end == AttemptEnd::Success && !self.known.contains_key(&row.id) {
-                self.keep(row.id, Arc::clone(&self.nothing));
+            let key = (row.of.run, row.id);
+            if row.end == AttemptEnd::Success && !self.known.contains_key(&key) {
+                self.keep(key, Arc::clone(&self.nothing));
             }
+        }
+        let going = |state| matches!(state, RunState::Queued | RunState::Running);
+        for run in changes.runs.iter().filter(|run| !going(run.state)) {
+            self.forget(run.id);
         }
         while self.bytes > BYTES_MAX {
-            let Some(oldest) = self.order.pop_front() else {
+            let Some((_, value)) = self.known.pop_first() else {
                 return;
             };
-            if let Some(value) = self.known.remove(&oldest) {
-                self.bytes -= value.len() + ENTRY_BYTES;
-            }
+            self.bytes -= value.len() + ENTRY_BYTES;
         }
     }
 
-    fn keep(&mut self, attempt: AttemptNo, value: Arc<str>) {
+    fn keep(&mut self, key: (RunNo, AttemptNo), value: Arc<str>) {
         self.bytes += value.len() + ENTRY_BYTES;
-        if let Some(old) = self.known.insert(attempt, value) {
+        if let Some(old) = self.known.insert(key, value) {
             self.bytes -= old.len() + ENTRY_BYTES;
-        } else {
-            self.order.push_back(attempt);
         }
     }
 
-    /// What these attempts returned, if all of it is known here.
-    pub(super) fn find(&self, taken: &[Taken]) -> Option<Vec<(TaskId, Arc<str>)>> {
-        let value = |attempt: &AttemptNo| self.known.get(attempt).cloned();
+    fn forget(&mut self, run: RunNo) {
+        let of_run = (run, AttemptNo(i64::MIN))..=(run, AttemptNo(i64::MAX));
+        let gone = self.known.extract_if(of_run, |_, _| true);
+        self.bytes -= gone
+            .map(|(_, value)| value.len() + ENTRY_BYTES)
+            .sum::<usize>();
+    }
+
+    /// What these attempts of a run returned, if all of it is known here.
+    pub(super) fn find(&self, run: RunNo, taken: &[Taken]) -> Option<Vec<(TaskId, Arc<str>)>> {
+        let value = |attempt: &AttemptNo| self.known.get(&(run, *attempt)).cloned();
         taken
             .iter()
             .map(|taken| Some((taken.task.clone(), joined(taken, value)?)))
@@ -120,6 +130,9 @@ fn joined(taken: &Taken, value: impl Fn(&AttemptNo) -> Option<Arc<str>>) -> Opti
 
 #[cfg(test)]
 mod tests {
+    use tidemill_core::protocol::{InstanceRef, NOT_MAPPED, TaskNo};
+    use tidemill_store::record::OutputRow;
+
     use super::*;
 
     fn taken(list: bool, attempts: &[i64]) -> Taken {
@@ -130,15 +143,55 @@ mod tests {
         }
     }
 
+    fn output(run: i64, attempt: i64, value: &str) -> OutputRow {
+        OutputRow {
+            attempt: AttemptNo(attempt),
+            of: InstanceRef {
+                run: RunNo(run),
+                task: TaskNo(0),
+                map_index: NOT_MAPPED,
+            },
+            value: value.into(),
+            listed: false,
+        }
+    }
+
+    fn returned(outputs: Vec<OutputRow>) -> Outputs {
+        let mut known = Outputs::new();
+        known.learn(&Changes {
+            outputs,
+            ..Changes::default()
+        });
+        known
+    }
+
     #[test]
     fn a_mapped_task_gives_a_list_and_an_unknown_attempt_nothing_at_all() {
-        let mut outputs = Outputs::new();
-        outputs.keep(AttemptNo(1), "{\"a\":1}".into());
-        outputs.keep(AttemptNo(2), NOTHING.into());
-        let found = outputs.find(&[taken(true, &[1, 2])]).unwrap();
+        let outputs = returned(vec![output(7, 1, "{\"a\":1}"), output(7, 2, NOTHING)]);
+        let find = |taken| outputs.find(RunNo(7), &[taken]);
+        let found = find(taken(true, &[1, 2])).unwrap();
         assert_eq!(&*found[0].1, "[{\"a\":1},null]");
-        let found = outputs.find(&[taken(false, &[1])]).unwrap();
+        let found = find(taken(false, &[1])).unwrap();
         assert_eq!(&*found[0].1, "{\"a\":1}");
-        assert_eq!(outputs.find(&[taken(true, &[1, 3])]), None);
+        assert_eq!(find(taken(true, &[1, 3])), None);
+    }
+
+    #[test]
+    fn nothing_is_kept_of_a_run_that_is_over() {
+        let mut outputs = returned(vec![output(7, 1, "1"), output(8, 2, "22")]);
+        outputs.forget(RunNo(7));
+        assert_eq!(outputs.find(RunNo(7), &[taken(false, &[1])]), None);
+        assert!(outputs.find(RunNo(8), &[taken(false, &[2])]).is_some());
+        assert_eq!(outputs.bytes, 2 + ENTRY_BYTES);
+        outputs.forget(RunNo(8));
+        assert_eq!(outputs.bytes, 0);
+    }
+
+    #[test]
+    fn of_too_much_the_oldest_run_is_let_go_of_first() {
+        let half = "x".repeat(BYTES_MAX / 2);
+        let outputs = returned(vec![output(8, 3, &half), output(7, 9, &half)]);
+        assert_eq!(outputs.find(RunNo(7), &[taken(false, &[9])]), None);
+        assert!(outputs.find(RunNo(8), &[taken(false, &[3])]).is_some());
     }
 }

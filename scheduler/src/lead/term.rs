@@ -427,7 +427,7 @@ impl Term {
             return;
         }
         let taken = self.engine.inputs(attempt.of);
-        if let Some(outputs) = self.outputs.find(&taken) {
+        if let Some(outputs) = self.outputs.find(attempt.of.run, &taken) {
             if let Some(assignment) = self.engine.assignment(attempt, duty) {
                 let order = Order {
                     assignment,
