@@ -26,6 +26,16 @@ const WAL_BYTES_MAX: usize = 64 << 20;
 /// After so many pages of 4 KiB the file beside the database is written back into it: 16 MiB.
 const CHECKPOINT_PAGES: usize = 4_096;
 
+/// What the connection that writes keeps of the file: 4 MiB, below 0 in KiB. The pages that changes go to lie near each other,
+/// and the system keeps the file in memory, too: more made no commit faster, and whoever is idle would weigh it still.
+const WRITER_CACHE: &str = "-4096";
+
+/// What each connection that reads keeps of it: 1 MiB. Whatever it lets go of is still in the memory of the system.
+const READER_CACHE: &str = "-1024";
+
+/// So many rows are read before they are asked for: the thread that reads and the one that takes seldom wait for each other.
+const ROWS_AHEAD: usize = 1_000;
+
 /// Other processes (the command line beside the engine) may write, too, for so long.
 const BUSY_WAIT: Duration = Duration::from_secs(10);
 
@@ -65,7 +75,11 @@ impl Sqlite {
             .create_if_missing(options.schema == Schema::Migrate)
             .pragma("journal_size_limit", WAL_BYTES_MAX.to_string())
             .pragma("wal_autocheckpoint", CHECKPOINT_PAGES.to_string())
-            .pragma("cache_size", "-16384");
+            .pragma("cache_size", WRITER_CACHE);
+        let reading = base
+            .row_buffer_size(ROWS_AHEAD)
+            .pragma("query_only", "1")
+            .pragma("cache_size", READER_CACHE);
         let open = |source| StoreError::Open {
             database: format!("`{path}`"),
             source,
@@ -76,7 +90,7 @@ impl Sqlite {
         let reads = SqlitePoolOptions::new()
             .max_connections(options.readers_max)
             .acquire_timeout(options.connect_within)
-            .connect_lazy_with(base.pragma("query_only", "1"));
+            .connect_lazy_with(reading);
         Ok(Self {
             path: Path::new(path).to_owned(),
             options: writing,
