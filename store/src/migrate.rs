@@ -45,6 +45,7 @@ static STEPS: &[Known] = steps! {
     2 "0002_log_left",
     3 "0003_access",
     4 "0004_pool_note",
+    6 "0006_version_index",
 };
 
 /// What comes before each step: the table of steps, and nobody else taking any.

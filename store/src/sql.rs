@@ -158,6 +158,7 @@ statements! {
         TASK_NAMED = "history" / "task_named",
         TASK_PAST = "history" / "task_past",
         TASKS_OF_RUN = "history" / "tasks_of_run",
+        TRIES_OF_RUN = "history" / "tries_of_run",
         VERSION_USES = "history" / "version_uses",
 
         LEADER_RESIGN = "lead" / "leader_resign",
@@ -217,6 +218,7 @@ statements! {
         RECENT_RUNS = "history" / "recent_runs",
         RUN_DAYS = "history" / "run_days",
         SEARCH_DAGS = "history" / "search_dags",
+        WHOLE_TASKS = "history" / "whole_tasks",
 
         LEADER_HOLDER = "lead" / "leader_holder",
         LEADER_READ = "lead" / "leader_read",

@@ -77,9 +77,12 @@ impl Store {
         let runs = self.runs(&of, after, runs).await?;
         let ids = runs.iter().map(|run| run.id.0).collect();
         let cells = self.db().rows(&sql::GRID_CELLS, Args::NONE.ints(ids));
-        Ok(Grid {
-            cells: cells.await?,
-            runs,
-        })
+        let mut cells: Vec<GridCell> = cells.await?;
+        let place = |cell: &GridCell| (cell.run, cell.task, cell.instances);
+        cells.sort_by(|a, b| {
+            let words = || a.state.word().cmp(b.state.word());
+            place(a).cmp(&place(b)).then_with(words)
+        });
+        Ok(Grid { runs, cells })
     }
 }

@@ -13,7 +13,7 @@ mod runs;
 mod tasks;
 mod versions;
 
-pub use attempts::{AttemptCursor, TaskPast};
+pub use attempts::{AttemptCursor, TaskPast, Tried};
 pub use days::DayCount;
 pub use failures::Failure;
 pub use filter::{Cursor, LoadFilter, RunFilter};

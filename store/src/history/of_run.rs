@@ -80,4 +80,18 @@ impl Store {
             .int(limit(rows));
         self.db().rows(&sql::TASKS_OF_RUN, args).await
     }
+
+    /// These tasks of a run as wholes, by number. One that the run does not have is left out.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub async fn whole_tasks(
+        &self,
+        run: RunNo,
+        tasks: &[TaskNo],
+    ) -> Result<Vec<TaskOfRun>, StoreError> {
+        let numbers = tasks.iter().map(|task| i64::from(task.0)).collect();
+        let args = Args::NONE.int(run.0).ints(numbers);
+        self.db().rows(&sql::WHOLE_TASKS, args).await
+    }
 }

@@ -4,9 +4,12 @@ use tidemill_core::protocol::{InstanceRef, NOT_MAPPED, RunNo, TaskNo};
 use tidemill_core::state::{RunState, RunType, TaskState};
 use tidemill_core::time::Timestamp;
 use tidemill_store::Store;
-use tidemill_store::history::{AttemptCursor, AuditOf, Cursor, LoadFilter, RunFilter, Tasks};
+use tidemill_store::history::{
+    AttemptCursor, AuditOf, Cursor, LoadFilter, RunFilter, Tasks, Tried,
+};
 use tidemill_store::record::{
-    AuditRow, BackfillRow, BackfillState, Changes, DateState, LoadRow, RunRow, TaskRow, VersionRow,
+    AttemptRow, AuditRow, BackfillRow, BackfillState, Changes, DateState, LoadRow, RunRow, TaskRow,
+    VersionRow,
 };
 
 use crate::place::Place;
@@ -317,9 +320,32 @@ pub(crate) async fn attempts_are_listed_by_task_and_by_run(place: &Place) {
         .await
         .expect("it reads");
     assert_eq!(rest, [attempt_row(53, instance(5, 1))]);
+    let tried = store
+        .tries_of_run(RunNo(5), AttemptCursor::START, 3)
+        .await
+        .expect("it reads");
+    assert_eq!(tried, first.iter().map(tried_of).collect::<Vec<_>>());
+    let rest_tried = store
+        .tries_of_run(RunNo(5), AttemptCursor::from(&tried[2]), 3)
+        .await;
+    assert_eq!(rest_tried.expect("it reads"), [tried_of(&rest[0])]);
     let loads = store.loads_of_run(RunNo(5)).await.expect("it reads");
     assert_eq!(loads, all.loads[6..8]);
     tasks_are_read_with_what_they_say(store).await;
+}
+
+/// What there is of an attempt without what it said.
+fn tried_of(row: &AttemptRow) -> Tried {
+    Tried {
+        id: row.id,
+        of: row.of,
+        number: row.number,
+        end: row.end,
+        queued_at: row.queued_at,
+        started_at: row.started_at,
+        ended_at: row.ended_at,
+        retry_at: row.retry_at,
+    }
 }
 
 /// The tasks of run 5 as wholes, one a page, are those of the grid.
@@ -331,8 +357,15 @@ async fn tasks_are_read_with_what_they_say(store: &Store) {
             break;
         };
         after = Some(row.task.of.task);
-        found.push(row.task);
+        found.push(row);
     }
+    let numbers: Vec<TaskNo> = found.iter().map(|row| row.task.of.task).collect();
+    let asked = [&numbers[..], &[TaskNo(99)]].concat();
+    let named = store.whole_tasks(RunNo(5), &asked).await;
+    assert_eq!(named.expect("it reads"), found);
+    let one = store.whole_tasks(RunNo(5), &numbers[1..2]).await;
+    assert_eq!(one.expect("it reads"), found[1..2]);
+    let found: Vec<TaskRow> = found.into_iter().map(|row| row.task).collect();
     let read = store.load_runs(&[RunNo(5)]).await.expect("it reads");
     let whole = |row: &&TaskRow| row.of.map_index == NOT_MAPPED;
     let wanted: Vec<TaskRow> = read.tasks.iter().filter(whole).cloned().collect();

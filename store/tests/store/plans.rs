@@ -92,6 +92,10 @@ fn asked() -> Vec<Asked> {
             &["77", "3", "-1", "0", "25"],
         ),
         (
+            statement!("history/tries_of_run"),
+            &["77", "3", "-1", "0", "25"],
+        ),
+        (
             statement!("history/tasks_of_run"),
             &["77", "0", "-2147483648", "2147483647", "-1", "25"],
         ),
@@ -171,6 +175,7 @@ fn asked() -> Vec<Asked> {
             &["'scheduled__12'", "'scheduled__13'", "10"],
         ),
         (statement!(each "history/grid_cells"), &["#77"]),
+        (statement!(each "history/whole_tasks"), &["77", "#3"]),
         (statement!(each "live/run_marks"), &["#77", "9000000"]),
         (statement!(each "live/task_marks"), &["#77"]),
         (statement!(each "history/recent_runs"), &["12"]),
@@ -351,6 +356,12 @@ pub(crate) async fn nothing_reads_a_whole_table(place: &Place) {
                 "{name} reads all of {table}:\n{plan}"
             );
         }
+        // Specs are long: a list of versions reads none.
+        let of_index = "SEARCH known USING COVERING INDEX dag_version_by_time";
+        assert!(
+            place.is_postgres() || !name.ends_with("version_uses") || plan.contains(of_index),
+            "{name} reads specs:\n{plan}"
+        );
     }
 }
 
