@@ -244,7 +244,7 @@ pub(crate) fn view(
     let squares = by_task(grid);
     let mut body = Html::default();
     let nothing = Square::default();
-    for row in &rows {
+    for (at, row) in rows.iter().enumerate() {
         row_start(
             &mut body,
             &RowHead {
@@ -256,9 +256,11 @@ pub(crate) fn view(
             },
         );
         if row.is_group {
-            let members: Vec<&HashMap<RunNo, Square>> = rows
+            // What is in a group stands together below its head.
+            let members: Vec<&HashMap<RunNo, Square>> = rows[at + 1..]
                 .iter()
-                .filter(|member| !member.is_group && member.inside.contains(&row.id))
+                .take_while(|member| member.inside.contains(&row.id))
+                .filter(|member| !member.is_group)
                 .filter_map(|member| squares.get(member.id.as_str()))
                 .collect();
             for run in &runs {

@@ -258,14 +258,16 @@ impl Before {
 async fn asking(frame: &Frame, of: &Of, form: &DeedForm) -> Result<TaskOfRun, Oops> {
     let gone = || Oops::not_found("the run has no such task that asks something");
     let name = TaskId::parse(&form.task).map_err(|_| gone())?;
-    let rows = super::Rows::read(frame, of, of.grid(frame).await?).await?;
-    let whole = rows.whole.get(name.as_str()).cloned().ok_or_else(gone)?;
+    let store = frame.web.store();
+    let found = store.task_named(of.run.id, (&of.run.dag, &name), NOT_MAPPED);
+    let task = found.await?.ok_or_else(gone)?.of.task;
     let index = form.index.unwrap_or(NOT_MAPPED);
     if index == NOT_MAPPED {
-        return Ok(whole);
+        let whole = of.whole(frame, &[task]).await?;
+        return whole.into_values().next().ok_or_else(gone);
     }
-    let which = Tasks::Of(whole.task.of.task, index.saturating_sub(1));
-    let found = frame.web.store().tasks_of_run(of.run.id, which, 1).await?;
+    let which = Tasks::Of(task, index.saturating_sub(1));
+    let found = store.tasks_of_run(of.run.id, which, 1).await?;
     let found = found.into_iter().find(|row| row.task.of.map_index == index);
     found.ok_or_else(gone)
 }

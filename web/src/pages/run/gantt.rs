@@ -3,14 +3,14 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use tidemill_core::protocol::{AttemptNo, MapIndex, NOT_MAPPED, TaskNo};
+use tidemill_core::protocol::{AttemptNo, InstanceRef, MapIndex, NOT_MAPPED, TaskNo};
 use tidemill_core::spec::TaskKind;
 use tidemill_core::state::TaskState;
 use tidemill_core::time::Timestamp;
-use tidemill_store::history::{AttemptCursor, GridCell, PAGE_ROWS_MAX, TaskOfRun};
-use tidemill_store::record::{AttemptEnd, AttemptRow};
+use tidemill_store::history::{AttemptCursor, GridCell, PAGE_ROWS_MAX, Tried};
+use tidemill_store::record::AttemptEnd;
 
-use super::read::{Of, Reasons, Rows, until};
+use super::read::{Of, Reasons, Rows};
 use crate::frame::Frame;
 use crate::html::{Chip, Doing, Html, Lane, Stretch, Tone, gantt, took};
 use crate::oops::Oops;
@@ -52,6 +52,9 @@ impl Course {
         spans.map(|span| span.to.since(span.from)).sum()
     }
 }
+
+/// The tasks over time, by name.
+type Courses<'a> = HashMap<&'a str, Course>;
 
 const fn ran(doing: Doing) -> bool {
     matches!(doing, Doing::Ran(_))
@@ -101,14 +104,12 @@ pub(super) async fn view(
 }
 
 /// The attempts of tasks that are not mapped. Those of instances are passed over.
-async fn attempts(frame: &Frame, of: &Of) -> Result<HashMap<TaskNo, Vec<AttemptRow>>, Oops> {
-    let mut found: HashMap<TaskNo, Vec<AttemptRow>> = HashMap::new();
+async fn attempts(frame: &Frame, of: &Of) -> Result<HashMap<TaskNo, Vec<Tried>>, Oops> {
+    let mut found: HashMap<TaskNo, Vec<Tried>> = HashMap::new();
     let (mut after, mut seen) = (AttemptCursor::START, 0);
     while seen < ATTEMPTS_MAX {
         let store = frame.web.store();
-        let page = store
-            .attempts_of_run(of.run.id, after, PAGE_ROWS_MAX)
-            .await?;
+        let page = store.tries_of_run(of.run.id, after, PAGE_ROWS_MAX).await?;
         let Some(last) = page.last() else { break };
         after = AttemptCursor::from(last);
         if last.of.map_index != NOT_MAPPED {
@@ -130,18 +131,18 @@ async fn attempts(frame: &Frame, of: &Of) -> Result<HashMap<TaskNo, Vec<AttemptR
     Ok(found)
 }
 
-fn courses(
+fn courses<'a>(
     of: &Of,
-    rows: &Rows,
-    attempts: &HashMap<TaskNo, Vec<AttemptRow>>,
+    rows: &'a Rows,
+    attempts: &HashMap<TaskNo, Vec<Tried>>,
     (begin, now): (Timestamp, Timestamp),
-) -> HashMap<String, Course> {
-    let instances = rows.instances();
+) -> Courses<'a> {
+    let (whole, instances) = (rows.whole(), rows.instances());
     let ends = |name: &str| {
-        let row = rows.whole.get(name)?;
-        row.task.state.is_final().then_some(row.task.since)
+        let cell = whole.get(name)?;
+        cell.state.is_final().then_some(cell.since)
     };
-    let course = |(name, row): (&String, &TaskOfRun)| {
+    let course = |(name, cell): (&&'a str, &&GridCell)| {
         let upstream = of.task(name).into_iter().flat_map(|task| &task.upstream);
         let ready = upstream
             .filter_map(|before| ends(before.task.as_str()))
@@ -150,21 +151,19 @@ fn courses(
         let waits = of
             .task(name)
             .is_some_and(|task| matches!(task.kind, TaskKind::Approval { .. }));
-        let tried = attempts
-            .get(&row.task.of.task)
-            .map_or(&[][..], Vec::as_slice);
-        let mut spans = match instances.get(name.as_str()) {
+        let tried = attempts.get(&cell.task).map_or(&[][..], Vec::as_slice);
+        let mut spans = match instances.get(name) {
             Some(cells) => many(cells, now),
-            None => one(row, tried, (ready, waits), now),
+            None => one(cell, tried, (ready, waits), now),
         };
         spans.retain(|span| span.to >= begin);
         for span in &mut spans {
             span.from = span.from.max(begin);
         }
-        let chip = row.task.state.into();
-        (name.clone(), Course { spans, chip })
+        let chip = cell.state.into();
+        (*name, Course { spans, chip })
     };
-    rows.whole.iter().map(course).collect()
+    whole.iter().map(course).collect()
 }
 
 /// All instances of a mapped task as one bar.
@@ -211,10 +210,10 @@ const fn tone(end: AttemptEnd) -> Tone {
 
 /// What happened between two attempts, or before the first: nothing that is called waiting after one that was the last, until a
 /// person wanted more.
-fn gap(spans: &mut Vec<Stretch>, (from, to): (Timestamp, Timestamp), before: Option<&AttemptRow>) {
+fn gap(spans: &mut Vec<Stretch>, (from, to): (Timestamp, Timestamp), before: Option<&Tried>) {
     let retry = match before {
         None => from,
-        Some(AttemptRow {
+        Some(Tried {
             retry_at: Some(at), ..
         }) => (*at).clamp(from, to.max(from)),
         Some(_) => return,
@@ -229,13 +228,13 @@ fn gap(spans: &mut Vec<Stretch>, (from, to): (Timestamp, Timestamp), before: Opt
 
 /// A task that is not mapped. `waits`: it asks people, so while it is on it waits for them.
 fn one(
-    row: &TaskOfRun,
-    tried: &[AttemptRow],
+    task: &GridCell,
+    tried: &[Tried],
     (ready, waits): (Timestamp, bool),
     now: Timestamp,
 ) -> Vec<Stretch> {
     let mut spans = Vec::new();
-    let mut before: Option<&AttemptRow> = None;
+    let mut before: Option<&Tried> = None;
     for attempt in tried {
         let from = before.map_or(ready, |before| before.ended_at);
         gap(&mut spans, (from, attempt.queued_at), before);
@@ -258,18 +257,17 @@ fn one(
         before = Some(attempt);
     }
     let from = before.map_or(ready, |before| before.ended_at);
-    at_present(&mut spans, row, (from, before), now);
+    at_present(&mut spans, task, (from, before), now);
     spans
 }
 
 /// The attempt that is on, or what it waits for.
 fn at_present(
     spans: &mut Vec<Stretch>,
-    row: &TaskOfRun,
-    (from, before): (Timestamp, Option<&AttemptRow>),
+    task: &GridCell,
+    (from, before): (Timestamp, Option<&Tried>),
     now: Timestamp,
 ) {
-    let task = &row.task;
     let queued = task.queued_at.unwrap_or(task.since);
     let says = format!("attempt {}", task.number);
     match task.state {
@@ -312,7 +310,7 @@ fn at_present(
         // Nothing is on record of what it tried, as of a task that does nothing.
         TaskState::Success | TaskState::Failed if before.is_none() => {
             let started = task.started_at.unwrap_or(task.since);
-            let to = until(row, now);
+            let to = task.since;
             if task.queued_at.is_some() {
                 gap(spans, (from, queued), None);
                 spans.push(span(Doing::Begin, queued, started, "with a worker"));
@@ -324,22 +322,28 @@ fn at_present(
 }
 
 /// What waiting tasks wait for, in the leader's words.
-async fn name_reasons(frame: &Frame, rows: &Rows, courses: &mut HashMap<String, Course>) {
-    let waiting = |row: &&TaskOfRun| {
+async fn name_reasons(frame: &Frame, rows: &Rows, courses: &mut Courses<'_>) {
+    let waiting = |cell: &&GridCell| {
         matches!(
-            row.task.state,
+            cell.state,
             TaskState::Scheduled | TaskState::Queued | TaskState::Deferred
         )
     };
-    let mut waiting: Vec<&TaskOfRun> = rows.whole.values().filter(waiting).collect();
+    let whole = rows.whole();
+    let mut waiting: Vec<&GridCell> = whole.into_values().filter(waiting).collect();
     // The same ones each time the page is read.
-    waiting.sort_unstable_by_key(|row| row.task.of.task);
+    waiting.sort_unstable_by_key(|cell| cell.task);
     let mut reasons = Reasons::at_most(ASKED_MAX);
-    for row in waiting {
-        let Some(says) = reasons.of(frame, row).await else {
+    for cell in waiting {
+        let of = InstanceRef {
+            run: cell.run,
+            task: cell.task,
+            map_index: NOT_MAPPED,
+        };
+        let Some(says) = reasons.of(frame, (of, cell.state)).await else {
             continue;
         };
-        let course = courses.get_mut(row.task.name.as_str());
+        let course = courses.get_mut(cell.name.as_str());
         if let Some(last) = course.and_then(|course| course.spans.last_mut()) {
             last.says = says;
         }
@@ -347,18 +351,18 @@ async fn name_reasons(frame: &Frame, rows: &Rows, courses: &mut HashMap<String, 
 }
 
 /// From the task that ended last back, each time to the one before it that ended last.
-fn critical(of: &Of, courses: &HashMap<String, Course>) -> Vec<String> {
+fn critical(of: &Of, courses: &Courses<'_>) -> Vec<String> {
     let end = |name: &str| {
         let course = courses.get(name)?;
         course.end().filter(|_| !course.spans.is_empty())
     };
     let latest = |names: &mut dyn Iterator<Item = &str>| {
-        let ended = names.filter_map(|name| Some((end(name)?, name.to_owned())));
-        ended.max().map(|(_, name)| name)
+        let ended = names.filter_map(|name| Some((end(name)?, name)));
+        ended.max().map(|(_, name)| name.to_owned())
     };
     let mut path = Vec::new();
     let mut seen = HashSet::new();
-    let mut next = latest(&mut courses.keys().map(String::as_str));
+    let mut next = latest(&mut courses.keys().copied());
     while let Some(name) = next {
         if !seen.insert(name.clone()) {
             break;
@@ -373,7 +377,7 @@ fn critical(of: &Of, courses: &HashMap<String, Course>) -> Vec<String> {
     path
 }
 
-fn in_words(name: &str, courses: &HashMap<String, Course>) -> (String, String, String) {
+fn in_words(name: &str, courses: &Courses<'_>) -> (String, String, String) {
     let course = courses.get(name);
     let sum = |of: fn(Doing) -> bool| course.map(|course| course.sum(of)).unwrap_or_default();
     (
@@ -388,7 +392,7 @@ fn some(span: Duration) -> Option<String> {
     (span >= Duration::from_millis(1)).then(|| took(span))
 }
 
-fn totals(courses: &HashMap<String, Course>) -> Vec<(&'static str, &'static str, String)> {
+fn totals(courses: &Courses<'_>) -> Vec<(&'static str, &'static str, String)> {
     type Kind = (&'static str, &'static str, fn(Doing) -> bool);
     let kinds: [Kind; 5] = [
         ("ok", "ran", ran),
@@ -411,12 +415,7 @@ fn totals(courses: &HashMap<String, Course>) -> Vec<(&'static str, &'static str,
 }
 
 /// The lines, in the order of the list; of too many the ones that matter. And how many are left out.
-fn lanes(
-    of: &Of,
-    rows: &Rows,
-    courses: &HashMap<String, Course>,
-    critical: &[String],
-) -> (Vec<Lane>, usize) {
+fn lanes(of: &Of, rows: &Rows, courses: &Courses<'_>, critical: &[String]) -> (Vec<Lane>, usize) {
     let all = grid::rows(&of.spec, &rows.grid);
     let on_path: HashSet<&str> = critical.iter().map(String::as_str).collect();
     let drawn = |id: &str| {
@@ -426,8 +425,10 @@ fn lanes(
     };
     let mut tasks: Vec<&grid::Row> = all.iter().filter(|row| drawn(&row.id)).collect();
     let left_out = tasks.len().saturating_sub(LANES_MAX);
-    tasks.sort_by_key(|row| {
-        let sum = courses.get(&row.id).map(|course| course.sum(|_| true));
+    tasks.sort_by_cached_key(|row| {
+        let sum = courses
+            .get(row.id.as_str())
+            .map(|course| course.sum(|_| true));
         std::cmp::Reverse((on_path.contains(row.id.as_str()), sum))
     });
     tasks.truncate(LANES_MAX);

@@ -1,9 +1,11 @@
 //! The tasks of a run as a list: in the order of their author, instances of mapped tasks counted and unfolded on request.
 
-use tidemill_core::protocol::NOT_MAPPED;
-use tidemill_core::spec::TaskKind;
+use std::collections::HashMap;
+
+use tidemill_core::protocol::{NOT_MAPPED, TaskNo};
+use tidemill_core::spec::{TaskKind, TaskSpec};
 use tidemill_core::state::TaskState;
-use tidemill_store::history::TaskOfRun;
+use tidemill_store::history::{GridCell, TaskOfRun};
 
 use super::RunQuery;
 use super::asks::filled;
@@ -100,15 +102,15 @@ pub(super) async fn view(
             "tasks can be failed, active, waiting or done",
         ));
     }
-    let instances = rows.instances();
+    let (cells, instances) = (rows.whole(), rows.instances());
     let counts = |task: &str| -> Vec<(TaskState, u32)> {
         let cells = instances.get(task).into_iter().flatten();
         cells.map(|cell| (cell.state, cell.count)).collect()
     };
     let listed = |row: &grid::Row| {
-        let whole = rows.whole.get(&row.id);
+        let whole = cells.get(row.id.as_str());
         query.only.is_empty()
-            || whole.is_some_and(|whole| is_like(&query.only, whole.task.state))
+            || whole.is_some_and(|whole| is_like(&query.only, whole.state))
             || counts(&row.id)
                 .iter()
                 .any(|(state, _)| is_like(&query.only, *state))
@@ -128,8 +130,11 @@ pub(super) async fn view(
     let from = query.from.min(listed.len());
     let mut lines = Vec::new();
     let mut reasons = Reasons::at_most(ASKED_MAX);
-    for row in listed.iter().skip(from).take(ROWS) {
-        let Some(task) = rows.whole.get(&row.id).filter(|_| !row.is_group) else {
+    let to = (from + ROWS).min(listed.len());
+    let shown = &listed[from..to];
+    let whole = of.whole(frame, &numbers(shown, &cells)).await?;
+    for row in shown {
+        let Some(task) = whole.get(&row.id).filter(|_| !row.is_group) else {
             lines.push(bare(row, of));
             continue;
         };
@@ -152,7 +157,6 @@ pub(super) async fn view(
         }
     }
     let place = |from: usize| address(of, query, &format!("&from={from}"));
-    let to = (from + ROWS).min(listed.len());
     Ok(ListView {
         filters: filters(of, query),
         shown: format!("{} to {to} of {}", (from + 1).min(to), listed.len()),
@@ -161,6 +165,13 @@ pub(super) async fn view(
         empty: why_empty(listed.is_empty(), query.only.is_empty()),
         lines,
     })
+}
+
+/// The tasks among these rows of which the run has something.
+fn numbers(rows: &[&grid::Row], cells: &HashMap<&str, &GridCell>) -> Vec<TaskNo> {
+    let tasks = rows.iter().filter(|row| !row.is_group);
+    let numbers = tasks.filter_map(|row| cells.get(row.id.as_str()));
+    numbers.map(|cell| cell.task).collect()
 }
 
 const fn why_empty(is_empty: bool, is_all: bool) -> &'static str {
@@ -266,7 +277,7 @@ fn chips(mut counts: Vec<(TaskState, u32)>) -> Vec<(Chip, u32)> {
 
 async fn line(frame: &Frame, of: &Of, row: &TaskOfRun, reasons: &mut Reasons) -> Line {
     let task = &row.task;
-    let asked = reasons.of(frame, row).await;
+    let asked = reasons.of(frame, (task.of, task.state)).await;
     let text = |text: &Option<std::sync::Arc<str>>| text.as_deref().map(str::to_owned);
     let again = task
         .retry_at
@@ -306,16 +317,23 @@ async fn line(frame: &Frame, of: &Of, row: &TaskOfRun, reasons: &mut Reasons) ->
 
 /// What tasks of a run ask people at the moment.
 pub(super) async fn questions(frame: &Frame, of: &Of, rows: &Rows) -> Result<Vec<Question>, Oops> {
+    let cells = rows.whole();
+    let tasks = of.spec.definition.tasks.iter();
+    let asking: Vec<(&TaskSpec, &GridCell)> = tasks
+        .filter(|task| matches!(task.kind, TaskKind::Approval { .. }))
+        .filter_map(|task| Some((task, *cells.get(task.id.as_str())?)))
+        .collect();
+    let numbers = asking.iter().map(|(_, cell)| cell.task);
+    let whole = of.whole(frame, &numbers.collect::<Vec<_>>()).await?;
     let mut found = Vec::new();
-    for task in &of.spec.definition.tasks {
-        let name = task.id.as_str();
-        let (TaskKind::Approval { .. }, Some(whole)) = (&task.kind, rows.whole.get(name)) else {
+    for (task, cell) in asking {
+        let Some(whole) = whole.get(task.id.as_str()) else {
             continue;
         };
         let asks = |state| state == TaskState::Deferred;
         let instances;
         let waiting = if task.mapping.is_some() {
-            let from = (whole.task.of.task, NOT_MAPPED);
+            let from = (cell.task, NOT_MAPPED);
             instances = of.instances(frame, from, (&asks, ROWS)).await?;
             instances.as_slice()
         } else {

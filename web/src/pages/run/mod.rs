@@ -161,7 +161,7 @@ pub(crate) async fn show(
             page.graph = Some(draw(&of.spec, &states_of(&grid), &href));
         }
         "gantt" => {
-            let rows = Rows::read(frame, &of, grid).await?;
+            let rows = Rows { grid };
             page.gantt = Some(gantt::view(frame, &of, &rows, query.all).await?);
         }
         "params" => page.params = Some(params(frame, &of)),
@@ -169,7 +169,7 @@ pub(crate) async fn show(
             page.events = Some(events::read(frame, &of, query.before.unwrap_or(i64::MAX)).await?);
         }
         _ => {
-            let rows = Rows::read(frame, &of, grid).await?;
+            let rows = Rows { grid };
             page.questions = list::questions(frame, &of, &rows).await?;
             page.list = Some(list::view(frame, &of, &rows, &query).await?);
         }

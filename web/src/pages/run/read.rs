@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use tidemill_core::id::DagId;
-use tidemill_core::protocol::{MapIndex, NOT_MAPPED, TaskNo};
+use tidemill_core::protocol::{InstanceRef, MapIndex, NOT_MAPPED, TaskNo};
 use tidemill_core::spec::{DagSpec, TaskSpec};
 use tidemill_core::state::TaskState;
 use tidemill_core::time::Timestamp;
@@ -70,6 +70,20 @@ impl Of {
         self.spec.definition.task(name)
     }
 
+    /// These tasks as wholes, with what there is to say of each, by name.
+    pub(super) async fn whole(
+        &self,
+        frame: &Frame,
+        tasks: &[TaskNo],
+    ) -> Result<HashMap<String, TaskOfRun>, Oops> {
+        if tasks.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let rows = frame.web.store().whole_tasks(self.run.id, tasks).await?;
+        let named = rows.into_iter();
+        Ok(named.map(|row| (row.task.name.to_string(), row)).collect())
+    }
+
     /// Instances of a mapped task from after an index on. `wanted` says which; all are looked through, up to a limit.
     pub(super) async fn instances(
         &self,
@@ -95,32 +109,17 @@ impl Of {
     }
 }
 
-/// The tasks of a run.
+/// Where the tasks of a run stand: all of them from the grid, which is little; what there is to say of a task is read only of those
+/// that are shown.
 pub(super) struct Rows {
     pub(super) grid: Grid,
-    /// By name, each as a whole.
-    pub(super) whole: HashMap<String, TaskOfRun>,
 }
 
 impl Rows {
-    pub(super) async fn read(frame: &Frame, of: &Of, grid: Grid) -> Result<Self, Oops> {
-        let mut whole = HashMap::new();
-        let mut after = None;
-        loop {
-            let which = Tasks::Whole(after);
-            let page = frame
-                .web
-                .store()
-                .tasks_of_run(of.run.id, which, PAGE_ROWS_MAX);
-            let page = page.await?;
-            let full = page.len() == PAGE_ROWS_MAX as usize;
-            after = page.last().map(|row| row.task.of.task);
-            let named = page.into_iter().map(|row| (row.task.name.to_string(), row));
-            whole.extend(named);
-            if !full {
-                return Ok(Self { grid, whole });
-            }
-        }
+    /// The tasks as wholes, by name.
+    pub(super) fn whole(&self) -> HashMap<&str, &GridCell> {
+        let whole = self.grid.cells.iter().filter(|cell| !cell.instances);
+        whole.map(|cell| (cell.name.as_str(), cell)).collect()
     }
 
     /// The instances of mapped tasks, counted by state.
@@ -158,12 +157,16 @@ impl Reasons {
     }
 
     /// What a task waits for; none if it does not wait, or nobody says it.
-    pub(super) async fn of(&mut self, frame: &Frame, row: &TaskOfRun) -> Option<String> {
-        if self.left == 0 || !waits(row.task.state) {
+    pub(super) async fn of(
+        &mut self,
+        frame: &Frame,
+        (of, state): (InstanceRef, TaskState),
+    ) -> Option<String> {
+        if self.left == 0 || !waits(state) {
             return None;
         }
         self.left -= 1;
-        let Ok(why) = frame.web.door().why(row.task.of).await else {
+        let Ok(why) = frame.web.door().why(of).await else {
             self.left = 0;
             return None;
         };
