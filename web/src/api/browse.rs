@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use askama::Template;
+use axum::Extension;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use axum::{Extension, Json};
 use serde_json::Value;
 
 use super::document::{Document, PROBLEMS, explained};
@@ -15,7 +15,11 @@ use crate::frame::Frame;
 
 /// The document.
 pub(crate) async fn document(Extension(document): Extension<Arc<Document>>) -> Response {
-    ([(header::CACHE_CONTROL, "no-cache")], Json(&document.0)).into_response()
+    let headers = [
+        (header::CACHE_CONTROL, "no-cache"),
+        (header::CONTENT_TYPE, "application/json"),
+    ];
+    (headers, document.text()).into_response()
 }
 
 /// The order in which areas are told of.
@@ -97,7 +101,7 @@ fn pretty(value: &Value) -> String {
 }
 
 pub(crate) async fn page(frame: Frame, Extension(document): Extension<Arc<Document>>) -> ApiPage {
-    let document = &document.0;
+    let document = &document.tree();
     let mut areas: Vec<Area> = Vec::new();
     for (path, methods) in document["paths"].as_object().into_iter().flatten() {
         for (method, operation) in methods.as_object().into_iter().flatten() {

@@ -1,5 +1,6 @@
 //! The document of the API: OpenAPI 3.1, made of the operations that are registered and the types that they take and give.
 
+use axum::body::Bytes;
 use axum::http::StatusCode;
 use serde_json::{Map, Value, json};
 use utoipa::PartialSchema as _;
@@ -11,9 +12,9 @@ use crate::access::Policy;
 use crate::dress::kind_of;
 use tidemill_access::Action;
 
-/// The document, made once.
+/// The document, made once, and kept as it is sent: as a tree it weighs ten times as much.
 #[derive(Debug)]
-pub(crate) struct Document(pub(crate) Value);
+pub(crate) struct Document(Bytes);
 
 const ABOUT: &str = "Everything that pages and the command line can do. Send `Authorization: Bearer` with an API token.\n\n\
     Lists are read page by page: `next` of a page is the `cursor` of the one after it, and the `Link` header has its address. \
@@ -51,7 +52,7 @@ impl Document {
             let path = paths.entry(operation.path).or_insert_with(|| json!({}));
             path[operation.verb()] = described(operation);
         }
-        Self(json!({
+        Self::from(json!({
             "openapi": "3.1.0",
             "info": {"title": "Tidemill", "version": "1", "description": ABOUT},
             "security": [{"token": []}, {"session": []}],
@@ -65,6 +66,24 @@ impl Document {
                 },
             },
         }))
+    }
+}
+
+impl From<Value> for Document {
+    fn from(tree: Value) -> Self {
+        Self(tree.to_string().into())
+    }
+}
+
+impl Document {
+    /// As it is sent.
+    pub(crate) fn text(&self) -> Bytes {
+        self.0.clone()
+    }
+
+    /// To look things up in.
+    pub(crate) fn tree(&self) -> Value {
+        serde_json::from_slice(&self.0).unwrap_or_default()
     }
 }
 
