@@ -2,20 +2,27 @@
 
 use axum::body::Bytes;
 use std::sync::Arc;
+use std::time::Duration;
 use tidemill_core::id::DagId;
 use tidemill_core::protocol::RunNo;
 use tidemill_store::StoreError;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tracing::debug;
 
 use super::marks::{Marks, Moved};
 use super::{AWAY, Live, Topic};
+
+/// Looking takes no more of the time than one part in so many, however much there is to look at.
+const PART: u32 = 20;
+/// Not even then is anybody told later than this.
+const PAUSE_MAX: Duration = Duration::from_secs(10);
 
 /// Looks until nobody listens any more.
 pub(super) async fn watch(live: Live) {
     let mut before: Option<Marks> = None;
     let mut away = false;
     while let Some(topics) = live.wanted() {
+        let began = Instant::now();
         match look(&live, before.as_ref(), &topics).await {
             Ok(Some((now, moved))) => {
                 tell(&live, &topics, (away, moved));
@@ -38,8 +45,13 @@ pub(super) async fn watch(live: Live) {
                 away = true;
             }
         }
-        sleep(live.settings.every).await;
+        sleep(pause(live.settings.every, began.elapsed())).await;
     }
+}
+
+/// How long it is until the next look, after one that took so long.
+fn pause(every: Duration, took: Duration) -> Duration {
+    every.max((took * PART).min(PAUSE_MAX))
 }
 
 /// How everything stands now, and what changed; none if nothing can have.
@@ -75,5 +87,19 @@ fn tell(live: &Live, topics: &[(Topic, bool)], (all, moved): (bool, Moved)) {
             &heads
         };
         live.say(topic, &event, dags);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_looks_long_looks_less_often() {
+        let every = Duration::from_secs(1);
+        let after = |millis| pause(every, Duration::from_millis(millis));
+        assert_eq!((after(0), after(40)), (every, every));
+        assert_eq!(after(200), Duration::from_secs(4));
+        assert_eq!(after(60_000), PAUSE_MAX);
     }
 }
