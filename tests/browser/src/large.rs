@@ -17,6 +17,9 @@ use crate::site::Site;
 use crate::wait::now;
 
 const DAYS: u32 = 100;
+/// One DAG has run for longer.
+const OLD: &str = "team_00_table_000";
+const OLD_DAYS: u32 = 500;
 const WIDE_RUNS: u32 = 60;
 const HUGE: usize = 5_000;
 const DAY: Duration = Duration::from_secs(86_400);
@@ -137,6 +140,7 @@ async fn write(url: &str, logs: &Path, size: Size, at: Timestamp) -> String {
         let runs = match spec.id().as_str() {
             "wide" => WIDE_RUNS,
             "huge" => 1,
+            OLD => OLD_DAYS,
             _ => DAYS,
         };
         for days_ago in (0..runs).rev() {
@@ -174,6 +178,20 @@ fn pages(run: &str) -> Vec<(&'static str, String)> {
         ("grid, 40 tasks × 50 runs", dag.to_owned()),
         ("grid, 200 tasks × 50 runs", "/dags/wide".to_owned()),
         ("graph of a DAG", format!("{dag}/graph")),
+        ("calendar", format!("/dags/{OLD}/calendar")),
+        (
+            "durations of 500 runs",
+            format!("/dags/{OLD}/durations?last=500"),
+        ),
+        (
+            "durations of 5,000 tasks",
+            "/dags/huge/durations".to_owned(),
+        ),
+        ("definition", format!("{dag}/definition")),
+        (
+            "definition of 5,000 tasks",
+            "/dags/huge/definition".to_owned(),
+        ),
         ("trigger form", format!("{dag}/trigger")),
         ("runs", "/runs".to_owned()),
         ("runs that failed", "/runs?state=failed".to_owned()),
@@ -190,6 +208,11 @@ fn pages(run: &str) -> Vec<(&'static str, String)> {
         ("run of 5,000 tasks, Gantt", format!("{huge}?tab=gantt")),
         ("run of 5,000 tasks, graph", format!("{huge}?tab=graph")),
         ("grid of 5,000 tasks", "/dags/huge".to_owned()),
+        (
+            "run of 5,000 tasks, API",
+            format!("/api/v1{huge}/tasks?limit=1000"),
+        ),
+        ("runs, API", "/api/v1/runs?limit=100".to_owned()),
         ("task", format!("{own}/tasks/load.table_3")),
         ("task with a log of 1 GB", task.clone()),
         ("its log: start", format!("{log}&from=0")),
