@@ -5,10 +5,13 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::json;
 use tidemill_core::protocol::RunNo;
 use tidemill_core::time::Timestamp;
 
+use crate::access::{By, Line, Turn};
 use crate::bind::Args;
+use crate::db::Part;
 use crate::history::PAGE_ROWS_MAX;
 use crate::read::{BadCell, Read, Reader};
 use crate::record::OutboxRow;
@@ -150,13 +153,21 @@ impl Store {
         Ok(self.db().write(vec![step]).await? == [1])
     }
 
-    /// Has a dead one tried again, because a person asked. Says whether it was dead.
+    /// Has a dead one tried again, because a person asked: the audit log says who. Says whether it was dead as of this try.
     ///
     /// # Errors
     /// If the database cannot be written.
-    pub async fn outbox_again(&self, id: i64, now: Timestamp) -> Result<bool, StoreError> {
-        let step = (&sql::OUTBOX_AGAIN, Args::NONE.int(id).time(now));
-        Ok(self.db().write(vec![step]).await? == [1])
+    pub async fn outbox_again(&self, letter: &Due, by: By<'_>) -> Result<bool, StoreError> {
+        let args = fence(letter).time(by.at);
+        let line = Line {
+            action: "alert.again",
+            target: &letter.row.key,
+            details: json!({
+                "alert": letter.row.id, "route": letter.row.route, "tries": letter.tries,
+            }),
+        };
+        let parts = vec![Part::Must((&sql::OUTBOX_AGAIN, args))];
+        Ok(self.in_turn(parts, &line, by).await? == Turn::Done)
     }
 
     /// A page of the outbox, the last first, from before number `before` on; `i64::MAX` for the first page.

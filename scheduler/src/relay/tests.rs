@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use tidemill_core::spec::Severity;
 use tidemill_store::Options;
+use tidemill_store::access::By;
 use tidemill_store::outbox::OutboxState;
 use tidemill_store::record::Changes;
 
@@ -96,7 +97,12 @@ async fn letters_are_delivered_by_their_routes_tried_again_and_given_up() {
         .unwrap();
     assert_eq!(dead.len(), 1);
     assert_eq!(dead[0].last_error.as_deref(), Some("no such channel"));
-    assert!(store.outbox_again(3, now()).await.unwrap());
+    let dead = store.letters(Some(OutboxState::Dead), 4, 1).await.unwrap();
+    let by = By {
+        who: "ann",
+        at: now(),
+    };
+    assert!(store.outbox_again(&dead[0].due, by).await.unwrap());
     assert_eq!(round(&store, &sinks, now).await.unwrap(), 1);
     assert_eq!(*gone.got.lock().unwrap(), ["letter-3"]);
 }

@@ -32,10 +32,10 @@ pub struct By<'a> {
 }
 
 /// A line for the audit log.
-struct Line<'a> {
-    action: &'static str,
-    target: &'a str,
-    details: Value,
+pub(crate) struct Line<'a> {
+    pub(crate) action: &'static str,
+    pub(crate) target: &'a str,
+    pub(crate) details: Value,
 }
 
 impl Line<'_> {
@@ -52,7 +52,7 @@ impl Line<'_> {
 
 /// What became of a change, when it had its turn.
 #[derive(Debug, PartialEq, Eq)]
-enum Turn {
+pub(crate) enum Turn {
     /// It was done.
     Done,
     /// The part at this place (0 is the first after the turn) found nothing to change.
@@ -80,7 +80,7 @@ impl Store {
     }
 
     /// Does these parts and adds the line, all or nothing, after everybody who came before.
-    async fn in_turn(
+    pub(crate) async fn in_turn(
         &self,
         parts: Vec<Part>,
         line: &Line<'_>,

@@ -1,6 +1,8 @@
 //! The relay's side of the outbox.
 
 use tidemill_core::protocol::RunNo;
+use tidemill_store::access::By;
+use tidemill_store::history::AuditOf;
 use tidemill_store::outbox::{Due, Next, OUTBOX_LEASE, OutboxState};
 use tidemill_store::record::{Changes, OutboxRow};
 use tidemill_store::{Leader, Store};
@@ -108,8 +110,25 @@ pub(crate) async fn what_fails_is_tried_later_until_it_is_dead(place: &Place) {
         .expect("it reads");
     assert_eq!(dead.len(), 1);
     assert_eq!(dead[0].last_error.as_deref(), Some("gone"));
-    assert!(store.outbox_again(1, at(400)).await.expect("it writes"));
-    assert!(!store.outbox_again(1, at(400)).await.expect("it writes"));
+    let by = By {
+        who: "ann",
+        at: at(400),
+    };
+    let again = async |letter: &Due| store.outbox_again(letter, by).await.expect("it writes");
+    let older = Due {
+        tries: 1,
+        ..dead[0].due.clone()
+    };
+    assert!(!again(&older).await, "it was tried once more meanwhile");
+    assert!(again(&dead[0].due).await);
+    assert!(!again(&dead[0].due).await);
+    let log = store.audits(&AuditOf::All, i64::MAX, 9).await;
+    let log = log.expect("it reads");
+    let lines: Vec<_> = log
+        .iter()
+        .map(|line| (&*line.actor, &*line.action, &*line.target))
+        .collect();
+    assert_eq!(lines, [("ann", "alert.again", &*dead[0].due.row.key)]);
     assert_eq!(due(store, 400, 9).await[0].tries, 3);
     let of_run = store.letters_of_run(RunNo(1)).await.expect("it reads");
     assert_eq!(of_run.len(), 3);

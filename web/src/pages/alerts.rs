@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use tidemill_access::Action;
 use tidemill_core::id::DagId;
+use tidemill_store::access::By;
 use tidemill_store::outbox::{Letter, OutboxState};
 
 use super::page;
@@ -175,8 +176,10 @@ pub(crate) async fn again(
     let letter = found
         .filter(|letter| sees(&frame, letter))
         .ok_or_else(gone)?;
+    let (who, at) = (frame.name(), frame.now);
+    let by = By { who: &who, at };
     // A second click finds it on its way already.
-    if letter.due.tries != form.seen || !store.outbox_again(id, frame.now).await? {
+    if letter.due.tries != form.seen || !store.outbox_again(&letter.due, by).await? {
         let says = "Somebody had it delivered once more already; nothing was changed.";
         return Ok(Done::at("/alerts", says));
     }

@@ -1,3 +1,3 @@
--- A person has it tried again.
-UPDATE outbox SET state = 'pending', next_at = $2
-WHERE id = $1 AND state = 'dead'
+-- A person has it tried again, having seen this many tries.
+UPDATE outbox SET state = 'pending', next_at = $3
+WHERE id = $1 AND tries = $2 AND state = 'dead'
