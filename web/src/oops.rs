@@ -2,6 +2,7 @@
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use ring::rand::{SecureRandom as _, SystemRandom};
 use tidemill_store::StoreError;
 use tracing::error;
 
@@ -179,6 +180,14 @@ impl From<Refused> for Oops {
     }
 }
 
+/// By which somebody finds in the log what they were not told.
+fn fault_id() -> String {
+    let mut bytes = [0; 4];
+    // Without randomness there is still a line in the log.
+    let _filled = SystemRandom::new().fill(&mut bytes);
+    crate::html::hex(&bytes)
+}
+
 impl IntoResponse for Oops {
     fn into_response(self) -> Response {
         let way = match self {
@@ -204,11 +213,13 @@ impl IntoResponse for Oops {
                 "the database does not answer at the moment; try again in a few seconds".to_owned(),
             ),
             Self::Broken(why) => {
-                error!("{why}");
+                let id = fault_id();
+                error!(id, "{why}");
                 (
                     StatusCode::INTERNAL_SERVER_ERROR,
-                    "something went wrong on our side; the log of this process says what"
-                        .to_owned(),
+                    format!(
+                        "something went wrong on our side; the log of this process says what, under the id {id}"
+                    ),
                 )
             }
         };
