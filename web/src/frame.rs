@@ -141,6 +141,22 @@ impl Frame {
         self.who().is_some_and(|who| who.sees(dag))
     }
 
+    /// The DAGs that they may know of, for lists that the database narrows; none if that is all of them.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub(crate) async fn among(&self) -> Result<Option<Vec<DagId>>, Oops> {
+        if self.who().is_some_and(Principal::sees_all) {
+            return Ok(None);
+        }
+        let dags = self.web.store().dags().await?.into_iter();
+        Ok(Some(
+            dags.map(|row| row.id)
+                .filter(|dag| self.sees(dag))
+                .collect(),
+        ))
+    }
+
     /// Whether they may change this DAG: buttons are shown by this; the route decides by its policy all the same.
     #[must_use]
     pub(crate) fn operates(&self, dag: &DagId) -> bool {

@@ -308,7 +308,11 @@ impl Reads {
         most: u32,
     ) -> Result<Vec<BackfillRow>, Output> {
         match self {
-            Self::Store(store) => failed(store.backfills(dag, i64::MAX, most).await),
+            Self::Store(store) => failed(
+                store
+                    .backfills(dag.map(std::slice::from_ref), i64::MAX, most)
+                    .await,
+            ),
             Self::Web(web) => {
                 let path = match dag {
                     Some(dag) => format!("/api/v1/dags/{dag}/backfills"),

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use tidemill_core::id::TaskId;
+use tidemill_core::id::{DagId, TaskId};
 use tidemill_core::operator::ErrorKind;
 use tidemill_core::protocol::InstanceRef;
 use tidemill_core::time::Timestamp;
 
+use super::filter::listed;
 use super::limit;
 use crate::bind::Args;
 use crate::read::{BadCell, Read, Reader};
@@ -49,17 +50,22 @@ impl Read for Failure {
 }
 
 impl Store {
-    /// The failed tasks of the last `runs` runs that failed since then, the newest run first; at the most `rows`.
+    /// The failed tasks of the last `runs` runs that failed since then, the newest run first; at the most
+    /// `rows`, and if `among` is given, of these DAGs alone.
     ///
     /// # Errors
     /// If the database cannot be read.
     pub async fn failures(
         &self,
         since: Timestamp,
-        runs: u32,
-        rows: u32,
+        among: Option<&[DagId]>,
+        (runs, rows): (u32, u32),
     ) -> Result<Vec<Failure>, StoreError> {
-        let args = Args::NONE.time(since).int(limit(runs)).int(limit(rows));
+        let args = Args::NONE
+            .time(since)
+            .int(limit(runs))
+            .text(listed(among).as_deref())
+            .int(limit(rows));
         self.db().rows(&sql::FAILURES, args).await
     }
 }

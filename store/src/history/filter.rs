@@ -8,6 +8,17 @@ use tidemill_core::time::Timestamp;
 
 use crate::record::{LoadRow, RunHead, RunRow};
 
+/// These DAGs as one text, for statements that narrow a list to them: no name has a `/` in it.
+pub(super) fn listed(among: Option<&[DagId]>) -> Option<String> {
+    let among = among?;
+    let mut text = String::from("/");
+    for dag in among {
+        text.push_str(dag.as_str());
+        text.push('/');
+    }
+    Some(text)
+}
+
 /// All times.
 pub(super) const EVER: Range<Timestamp> =
     Timestamp::from_micros(i64::MIN)..Timestamp::from_micros(i64::MAX);
@@ -67,6 +78,8 @@ impl From<&LoadRow> for Cursor {
 pub struct RunFilter {
     /// Of this DAG.
     pub dag: Option<DagId>,
+    /// Of these DAGs alone: those that somebody may see, if that is not all.
+    pub among: Option<Vec<DagId>>,
     /// In this state.
     pub state: Option<RunState>,
     /// That came about like this.
@@ -81,6 +94,7 @@ impl Default for RunFilter {
     fn default() -> Self {
         Self {
             dag: None,
+            among: None,
             state: None,
             kind: None,
             start: EVER,
@@ -94,6 +108,8 @@ impl Default for RunFilter {
 pub struct LoadFilter {
     /// Of this DAG.
     pub dag: Option<DagId>,
+    /// Of these DAGs alone: those that somebody may see, if that is not all.
+    pub among: Option<Vec<DagId>>,
     /// Into this table.
     pub destination: Option<String>,
     /// Which ended within.
@@ -106,6 +122,7 @@ impl Default for LoadFilter {
     fn default() -> Self {
         Self {
             dag: None,
+            among: None,
             destination: None,
             ended: EVER,
             status: None,

@@ -3,6 +3,7 @@
 use tidemill_core::id::DagId;
 use tidemill_core::protocol::RunNo;
 
+use super::filter::listed;
 use super::{Cursor, LoadFilter, limit};
 use crate::bind::Args;
 use crate::record::LoadRow;
@@ -37,16 +38,22 @@ impl Store {
             .text(of.dag.as_ref().map(DagId::as_str))
             .text(of.destination.as_deref())
             .text(of.status.as_deref())
+            .text(listed(of.among.as_deref()).as_deref())
             .int(limit(rows));
         self.db().rows(statement, args).await
     }
 
-    /// What a run loaded.
+    /// A page of what a run loaded, in the order of its attempts: after load `nth` of `attempt`; -1 for the first of it.
     ///
     /// # Errors
     /// If the database cannot be read.
-    pub async fn loads_of_run(&self, run: RunNo) -> Result<Vec<LoadRow>, StoreError> {
-        let args = Args::NONE.int(run.0);
+    pub async fn loads_of_run(
+        &self,
+        run: RunNo,
+        (attempt, nth): (i64, i64),
+        rows: u32,
+    ) -> Result<Vec<LoadRow>, StoreError> {
+        let args = Args::NONE.int(run.0).int(attempt).int(nth).int(limit(rows));
         self.db().rows(&sql::LOADS_OF_RUN, args).await
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tidemill_core::id::DagId;
 use tidemill_core::state::RunState;
 
+use super::filter::listed;
 use super::limit;
 use crate::bind::Args;
 use crate::read::{BadCell, Read, Reader};
@@ -103,19 +104,20 @@ impl Store {
         self.db().rows(&sql::POOLS, Args::NONE).await
     }
 
-    /// A page of backfills, the newest first, from before number `before` on; `i64::MAX` for the first page.
+    /// A page of backfills, the newest first, from before number `before` on; `i64::MAX` for the first page. If
+    /// `among` is given, of these DAGs alone.
     ///
     /// # Errors
     /// If the database cannot be read.
     pub async fn backfills(
         &self,
-        dag: Option<&DagId>,
+        among: Option<&[DagId]>,
         before: i64,
         rows: u32,
     ) -> Result<Vec<BackfillRow>, StoreError> {
         let args = Args::NONE
             .int(before)
-            .text(dag.map(DagId::as_str))
+            .text(listed(among).as_deref())
             .int(limit(rows));
         self.db().rows(&sql::BACKFILLS_ALL, args).await
     }

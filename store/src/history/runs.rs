@@ -3,6 +3,7 @@
 use tidemill_core::id::DagId;
 use tidemill_core::state::RunState;
 
+use super::filter::listed;
 use super::{Cursor, RunFilter, limit};
 use crate::bind::Args;
 use crate::read::{BadCell, Read, Reader};
@@ -57,6 +58,7 @@ impl Store {
             .text(of.state.map(RunState::word))
             .text(of.kind.map(|kind| kind.word()))
             .text(of.name.as_deref())
+            .text(listed(of.among.as_deref()).as_deref())
             .int(limit(rows));
         self.db().rows(statement, args).await
     }
@@ -70,16 +72,29 @@ impl Store {
         self.db().rows(&sql::RECENT_RUNS, args).await
     }
 
-    /// DAGs and runs by their names, at most so many of each.
+    /// DAGs and runs by their names, at most so many of each; if `among` is given, of these DAGs alone.
     ///
     /// # Errors
     /// If the database cannot be read.
-    pub async fn search(&self, text: &str, rows: u32) -> Result<Found, StoreError> {
-        let args = Args::NONE.text(&*text.to_lowercase()).int(limit(rows));
+    pub async fn search(
+        &self,
+        text: &str,
+        among: Option<&[DagId]>,
+        rows: u32,
+    ) -> Result<Found, StoreError> {
+        let among = listed(among);
+        let args = Args::NONE
+            .text(&*text.to_lowercase())
+            .text(among.as_deref())
+            .int(limit(rows));
         let dags = self.db().rows(&sql::SEARCH_DAGS, args).await?;
         // Names sort by their bytes: all that begin with the text come before the text with the last character added.
         let end = format!("{text}{}", char::MAX);
-        let args = Args::NONE.text(text).text(&*end).int(limit(rows));
+        let args = Args::NONE
+            .text(text)
+            .text(&*end)
+            .text(among.as_deref())
+            .int(limit(rows));
         let runs = self.db().rows(&sql::SEARCH_RUNS, args).await?;
         Ok(Found { dags, runs })
     }

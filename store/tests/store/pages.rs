@@ -329,8 +329,10 @@ pub(crate) async fn attempts_are_listed_by_task_and_by_run(place: &Place) {
         .tries_of_run(RunNo(5), AttemptCursor::from(&tried[2]), 3)
         .await;
     assert_eq!(rest_tried.expect("it reads"), [tried_of(&rest[0])]);
-    let loads = store.loads_of_run(RunNo(5)).await.expect("it reads");
-    assert_eq!(loads, all.loads[6..8]);
+    let loads = store.loads_of_run(RunNo(5), (i64::MIN, -1), 9).await;
+    assert_eq!(loads.expect("it reads"), all.loads[6..8]);
+    let loads = store.loads_of_run(RunNo(5), (50, 0), 9).await;
+    assert_eq!(loads.expect("it reads"), all.loads[7..8]);
     tasks_are_read_with_what_they_say(store).await;
 }
 
@@ -441,17 +443,60 @@ pub(crate) async fn things_are_found_by_their_names(place: &Place) {
     let leader = lead(&place.store).await;
     put(&leader, 1, &history()).await;
     let store = &place.store;
-    let found = store.search("SHOP", 10).await.expect("it reads");
+    let found = store.search("SHOP", None, 10).await.expect("it reads");
     assert_eq!(found.dags, [dag_id("shop_eu")]);
     assert_eq!(found.runs, []);
-    let found = store.search("scheduled__2", 3).await.expect("it reads");
+    let found = store
+        .search("scheduled__2", None, 3)
+        .await
+        .expect("it reads");
     let runs: Vec<_> = found.runs.iter().map(|run| run.id.0).collect();
     assert_eq!(runs, [25, 24, 23]);
     for odd in ["%", "_", "'", HOSTILE, "\0", "\u{10ffff}"] {
-        let found = store.search(odd, 10).await.expect("it reads");
+        let found = store.search(odd, None, 10).await.expect("it reads");
         assert_eq!(found.runs, [], "{odd}");
     }
-    assert_eq!(store.search("", 10).await.expect("it reads").dags.len(), 2);
+    assert_eq!(
+        store
+            .search("", None, 10)
+            .await
+            .expect("it reads")
+            .dags
+            .len(),
+        2
+    );
+    only_of_some(store).await;
+}
+
+/// Lists that are narrowed to some DAGs begin with the first row of these, whatever lies on top of it.
+async fn only_of_some(store: &Store) {
+    let shop = [dag_id("shop_eu")];
+    let found = store.search("", Some(&shop), 10).await.expect("it reads");
+    assert_eq!(found.dags, shop);
+    let found = store.search("scheduled__", Some(&shop), 1).await;
+    let runs = found.expect("it reads").runs;
+    assert_eq!(runs.iter().map(|run| run.id.0).collect::<Vec<_>>(), [1]);
+    for (among, wanted) in [(shop.to_vec(), vec![1]), (Vec::new(), Vec::new())] {
+        let of = RunFilter {
+            among: Some(among),
+            ..RunFilter::default()
+        };
+        let runs = store.runs(&of, Cursor::START, 1).await.expect("it reads");
+        assert_eq!(runs.iter().map(|run| run.id.0).collect::<Vec<_>>(), wanted);
+    }
+    let ever = Timestamp::from_micros(0);
+    let crm = [dag_id("crm")];
+    let all = store.failures(ever, None, (9, 9)).await.expect("it reads");
+    let of_crm = store.failures(ever, Some(&crm), (9, 9)).await;
+    assert_eq!(of_crm.expect("it reads"), all);
+    let of_shop = store.failures(ever, Some(&shop), (9, 9)).await;
+    assert_eq!(of_shop.expect("it reads"), []);
+    let of = LoadFilter {
+        among: Some(shop.to_vec()),
+        ..LoadFilter::default()
+    };
+    let loads = store.loads(&of, Cursor::START, 9).await.expect("it reads");
+    assert_eq!(loads, []);
 }
 
 pub(crate) async fn the_logs_are_listed_page_after_page(place: &Place) {
@@ -506,7 +551,9 @@ pub(crate) async fn what_people_set_is_listed(place: &Place) {
     assert_eq!(pools, [pool_row("large"), pool_row("small")]);
     let ids = |dag: Option<&'static str>, before, rows| async move {
         let dag = dag.map(dag_id);
-        let found = store.backfills(dag.as_ref(), before, rows).await;
+        let found = store
+            .backfills(dag.as_ref().map(std::slice::from_ref), before, rows)
+            .await;
         let found = found.expect("it reads");
         found.iter().map(|row| row.id).collect::<Vec<_>>()
     };

@@ -60,10 +60,15 @@ async fn page(
     if let Some(no) = query.no {
         before = before.min(no.saturating_add(1));
     }
+    let among = match dag {
+        Some(dag) => Some(vec![dag.clone()]),
+        None => frame.among().await?,
+    };
     let mut items = Vec::new();
     let mut more = true;
     for _ in 0..READS_MAX {
-        let rows = frame.web.store().backfills(dag, before, limit).await?;
+        let store = frame.web.store();
+        let rows = store.backfills(among.as_deref(), before, limit).await?;
         more = rows.len() == limit as usize;
         for row in &rows {
             before = row.id;

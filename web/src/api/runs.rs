@@ -62,6 +62,7 @@ impl RunsQuery {
         let kind = self.kind.as_deref().map(str::parse::<RunType>);
         let ever = RunFilter::default().start;
         Ok(RunFilter {
+            among: None,
             dag: dag.or(named),
             state: state
                 .transpose()
@@ -108,7 +109,10 @@ pub(crate) async fn list(
     frame: Frame,
     Query(query): Query<RunsQuery>,
 ) -> Result<Listed<RunView>, Oops> {
-    let of = query.filter(None)?;
+    let of = RunFilter {
+        among: frame.among().await?,
+        ..query.filter(None)?
+    };
     page(&frame, &of, (query.cursor.as_deref(), query.limit)).await
 }
 
@@ -211,19 +215,19 @@ pub(crate) async fn loads_of_run(
     At((_, name)): At<(String, String)>,
     Query(query): Query<PageQuery>,
 ) -> Result<Listed<LoadView>, Oops> {
-    let limit = paging::rows(query.limit)? as usize;
-    let from: usize = paging::number("loads_of_run", query.cursor.as_deref(), 0)?;
+    let limit = paging::rows(query.limit)?;
+    let after = match query.cursor.as_deref() {
+        None => (i64::MIN, -1),
+        given => {
+            let last = paging::placed("loads_of_run", given)?;
+            (last.id, i64::from(last.nth))
+        }
+    };
     let run = find::run(&frame, &dag, &name).await?;
-    let rows = frame.web.store().loads_of_run(run.id).await?;
-    let all = rows.len();
-    let items: Vec<LoadView> = rows
-        .into_iter()
-        .skip(from)
-        .take(limit)
-        .map(Into::into)
-        .collect();
-    let end = from.saturating_add(items.len());
-    let next = (end < all).then(|| paging::cursor("loads_of_run", end));
+    let rows = frame.web.store().loads_of_run(run.id, after, limit).await?;
+    let last = rows.last().filter(|_| rows.len() == limit as usize);
+    let next = last.map(|last| paging::cursor_at("loads_of_run", Cursor::from(last)));
+    let items: Vec<LoadView> = rows.into_iter().map(Into::into).collect();
     Ok(Listed::new(&frame, items, next))
 }
 
@@ -257,6 +261,7 @@ pub(crate) async fn loads(frame: Frame, Query(query): Query<LoadsQuery>) -> Resu
     let ever = LoadFilter::default().ended;
     let of = LoadFilter {
         dag: dag.map_err(|error| Oops::field("dag", error.to_string()))?,
+        among: frame.among().await?,
         destination: query.destination.clone(),
         status: query.status.clone(),
         ended: query.from.unwrap_or(ever.start)..query.to.unwrap_or(ever.end),

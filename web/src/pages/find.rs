@@ -185,7 +185,9 @@ fn dags(frame: &Frame, ranked: &mut Ranked, known: &[Known]) {
 /// Runs whose name begins like this, and the last ones of the DAG that is open.
 async fn runs(frame: &Frame, ranked: &mut Ranked, open: Option<&Open>) -> Result<(), Oops> {
     let store = frame.web.store();
-    let found = store.search(&ranked.typed, RUNS_MAX).await?;
+    let found = store
+        .search(&ranked.typed, frame.among().await?.as_deref(), RUNS_MAX)
+        .await?;
     let heads = found.runs.into_iter();
     let mut runs: Vec<_> = heads.map(|run| (run.dag, run.name, run.state)).collect();
     if let Some(open) = open {

@@ -75,12 +75,15 @@ pub(crate) async fn show(frame: Frame) -> Result<Home, Oops> {
     let since = Timestamp::from_micros(
         now.micros() - i64::try_from(FAILED_WITHIN.as_micros()).unwrap_or(i64::MAX),
     );
-    let failures = store.failures(since, FAILED_RUNS_MAX, FAILURES_MAX).await?;
+    let among = frame.among().await?;
+    let most = (FAILED_RUNS_MAX, FAILURES_MAX);
+    let failures = store.failures(since, among.as_deref(), most).await?;
     let failures = failures
         .into_iter()
         .filter(|failure| frame.sees(&failure.run.dag));
     let running = RunFilter {
         state: Some(RunState::Running),
+        among,
         ..RunFilter::default()
     };
     let running = store.runs(&running, Cursor::START, RUNNING_MAX).await?;

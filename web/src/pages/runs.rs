@@ -152,9 +152,11 @@ page!(RunsPage);
 
 pub(crate) async fn show(frame: Frame, Asking(query): Asking<RunsQuery>) -> Result<RunsPage, Oops> {
     let store = frame.web.store();
-    let runs = store
-        .runs(&query.filter()?, place(&query.after)?, ROWS)
-        .await?;
+    let of = RunFilter {
+        among: frame.among().await?,
+        ..query.filter()?
+    };
+    let runs = store.runs(&of, place(&query.after)?, ROWS).await?;
     let older = runs
         .last()
         .filter(|_| runs.len() == ROWS as usize)

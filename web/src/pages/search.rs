@@ -39,7 +39,9 @@ pub(crate) async fn show(
     let found = if q.is_empty() {
         tidemill_store::history::Found::default()
     } else {
-        frame.web.store().search(&q, FOUND_MAX).await?
+        let among = frame.among().await?;
+        let store = frame.web.store();
+        store.search(&q, among.as_deref(), FOUND_MAX).await?
     };
     let dags = found.dags.into_iter().filter(|dag| frame.sees(dag));
     let runs = found.runs.iter().filter(|run| frame.sees(&run.dag));

@@ -7,10 +7,11 @@ FROM (
         id, dag, name, kind, state, interval_start, interval_end, started_at, ended_at
     FROM run
     WHERE state IN ('failed', 'cancelled') AND state = 'failed' AND ended_at >= $1
+        AND (CAST($3 AS text) IS NULL OR replace(CAST($3 AS text), '/' || dag || '/', '') <> CAST($3 AS text))
     ORDER BY id DESC
     LIMIT $2
 ) AS failed
 INNER JOIN task ON task.run_id = failed.id AND task.state = 'failed'
 LEFT JOIN attempt ON attempt.id = task.ended_attempt
 ORDER BY failed.id DESC, task.task_no, task.map_index
-LIMIT $3
+LIMIT $4

@@ -9,5 +9,6 @@ WHERE
     AND dag = $6
     AND (CAST($7 AS text) IS NULL OR destination = $7)
     AND (CAST($8 AS text) IS NULL OR status = $8)
+    AND (CAST($9 AS text) IS NULL OR replace(CAST($9 AS text), '/' || dag || '/', '') <> CAST($9 AS text))
 ORDER BY ended_at DESC, attempt DESC, nth DESC
-LIMIT $9
+LIMIT $10

@@ -9,5 +9,6 @@ WHERE
     AND (CAST($4 AS text) IS NULL OR state = $4)
     AND (CAST($5 AS text) IS NULL OR kind = $5)
     AND (CAST($6 AS text) IS NULL OR substr(name, 1, length(CAST($6 AS text))) = $6)
+    AND (CAST($7 AS text) IS NULL OR replace(CAST($7 AS text), '/' || dag || '/', '') <> CAST($7 AS text))
 ORDER BY id DESC
-LIMIT $7
+LIMIT $8

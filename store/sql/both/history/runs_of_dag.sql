@@ -9,5 +9,6 @@ WHERE
     AND (CAST($6 AS text) IS NULL OR state = $6)
     AND (CAST($7 AS text) IS NULL OR kind = $7)
     AND (CAST($8 AS text) IS NULL OR substr(name, 1, length(CAST($8 AS text))) = $8)
+    AND (CAST($9 AS text) IS NULL OR replace(CAST($9 AS text), '/' || dag || '/', '') <> CAST($9 AS text))
 ORDER BY interval_start DESC, id DESC
-LIMIT $9
+LIMIT $10

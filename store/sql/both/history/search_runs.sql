@@ -6,5 +6,6 @@ SELECT
 FROM dag
 CROSS JOIN run
 WHERE run.dag = dag.id AND run.name >= $1 AND run.name < $2
+    AND (CAST($3 AS text) IS NULL OR replace(CAST($3 AS text), '/' || dag.id || '/', '') <> CAST($3 AS text))
 ORDER BY run.id DESC
-LIMIT $3
+LIMIT $4

@@ -131,8 +131,12 @@ pub(crate) async fn show(
         dag => Some(DagId::parse(dag).map_err(wrong)?),
     };
     let before = query.before.unwrap_or(i64::MAX);
-    let rows = frame.web.store().backfills(dag.as_ref(), before, ROWS);
-    let rows = rows.await?;
+    let among = match dag {
+        Some(dag) => Some(vec![dag]),
+        None => frame.among().await?,
+    };
+    let store = frame.web.store();
+    let rows = store.backfills(among.as_deref(), before, ROWS).await?;
     let far = far(&frame, &rows).await?;
     let older = rows.last().filter(|_| rows.len() == ROWS as usize);
     let older = older.map(|last| {

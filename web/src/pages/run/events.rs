@@ -39,20 +39,22 @@ pub(super) struct Events {
     pub(super) events: Vec<Event>,
     pub(super) older: Option<String>,
     pub(super) loads: Vec<Loaded>,
-    pub(super) loads_left: usize,
+    /// Whether it loaded more than these.
+    pub(super) loads_left: bool,
 }
 
 pub(super) async fn read(frame: &Frame, of: &Of, before: i64) -> Result<Events, Oops> {
     let store = frame.web.store();
     let audits = store.audits(&AuditOf::Run(of.run.id), before, ROWS).await?;
-    let loads = store.loads_of_run(of.run.id).await?;
+    let most = u32::try_from(LOADS_MAX + 1).unwrap_or(u32::MAX);
+    let loads = store.loads_of_run(of.run.id, (i64::MIN, -1), most).await?;
     Ok(Events {
         older: audits
             .last()
             .filter(|_| audits.len() == ROWS as usize)
             .map(|last| format!("{}?tab=events&before={}", of.href(), last.id)),
         events: audits.into_iter().map(event).collect(),
-        loads_left: loads.len().saturating_sub(LOADS_MAX),
+        loads_left: loads.len() > LOADS_MAX,
         loads: loads.into_iter().take(LOADS_MAX).map(loaded).collect(),
     })
 }

@@ -23,6 +23,8 @@ const ALIKE_RUNS: u32 = 200;
 const ALIKE_TASKS: u32 = 1_000;
 /// How many of what failed before are named.
 const ROOTS_MAX: usize = 8;
+/// More loads of one attempt are not looked at for the links to their jobs.
+const LOADS_MAX: u32 = 100;
 
 /// A link with its words.
 pub(super) struct Link {
@@ -182,7 +184,8 @@ async fn loads(frame: &Frame, place: &Place, one: Option<&Try>) -> Result<Vec<Lo
     let Some(one) = one.filter(|_| writes) else {
         return Ok(Vec::new());
     };
-    let mut loads = frame.web.store().loads_of_run(place.run.id).await?;
+    let (store, first) = (frame.web.store(), (one.attempt.0, -1));
+    let mut loads = store.loads_of_run(place.run.id, first, LOADS_MAX).await?;
     loads.retain(|load| load.attempt == one.attempt);
     Ok(loads)
 }
@@ -204,7 +207,11 @@ fn job_links(loads: &[LoadRow]) -> Vec<Link> {
 async fn others(frame: &Frame, place: &Place, message: &str) -> Result<Option<Link>, Oops> {
     let within = i64::try_from(ALIKE_WITHIN.as_micros()).unwrap_or(i64::MAX);
     let since = Timestamp::from_micros(frame.now.micros().saturating_sub(within));
-    let failures = frame.web.store().failures(since, ALIKE_RUNS, ALIKE_TASKS);
+    let failures = frame.web.store().failures(
+        since,
+        Some(std::slice::from_ref(&place.dag)),
+        (ALIKE_RUNS, ALIKE_TASKS),
+    );
     let this = alike(message);
     let mut runs: Vec<_> = failures
         .await?
