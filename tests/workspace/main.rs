@@ -1,6 +1,7 @@
 //! What holds the workspace together, and what only a real process can show.
 
 mod binary;
+mod checklist;
 mod deploy;
 mod structure;
 

@@ -1,6 +1,7 @@
 //! Users in the store: sessions, tokens, passwords, and accounts elsewhere.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use axum::http::HeaderMap;
 use serde_json::json;
@@ -62,6 +63,12 @@ impl Accounts {
             proxy: None,
             newcomers: None,
         }
+    }
+
+    /// Counts the passwords that are compared: one for each try to sign in, whether the name is somebody's or not.
+    #[must_use]
+    pub fn compared(&self) -> Arc<AtomicU64> {
+        self.hasher.compared()
     }
 
     /// And with accounts that they have here.

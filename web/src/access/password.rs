@@ -1,6 +1,7 @@
 //! Comparing passwords: on a thread that may block, and only so many at once, because each costs memory and time by intent.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tidemill_access::password::{Verdict, verify};
 use tokio::sync::Semaphore;
@@ -13,21 +14,33 @@ const AT_ONCE: usize = 2;
 
 /// Compares and hashes.
 #[derive(Debug)]
-pub(crate) struct Hasher(Arc<Semaphore>);
+pub(crate) struct Hasher {
+    places: Arc<Semaphore>,
+    compared: Arc<AtomicU64>,
+}
 
 impl Default for Hasher {
     fn default() -> Self {
-        Self(Arc::new(Semaphore::new(AT_ONCE)))
+        Self {
+            places: Arc::new(Semaphore::new(AT_ONCE)),
+            compared: Arc::default(),
+        }
     }
 }
 
 impl Hasher {
+    /// How many were compared so far.
+    pub(crate) fn compared(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.compared)
+    }
+
     /// Whether a password is the one with this hash.
     pub(crate) async fn compare(
         &self,
         password: &str,
         stored: Option<Arc<str>>,
     ) -> Result<Verdict, AccessError> {
+        self.compared.fetch_add(1, Ordering::Relaxed);
         let password = password.to_owned();
         self.blocking(move || verify(&password, stored.as_deref()))
             .await
@@ -46,7 +59,7 @@ impl Hasher {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, AccessError> {
-        let place = Arc::clone(&self.0).acquire_owned().await;
+        let place = Arc::clone(&self.places).acquire_owned().await;
         let place = place.map_err(|error| AccessError::Broken(error.to_string()))?;
         let done = spawn_blocking(move || {
             let done = work();

@@ -9,7 +9,7 @@ use tidemill_web::{Action, Local, Policy, Role, Route};
 use crate::kit::{Kit, request, run_path};
 
 /// A path of a route, with something in the place of each name.
-fn path(route: &str, dag: &str) -> String {
+pub(crate) fn path(route: &str, dag: &str) -> String {
     let id = if dag == "secret_dag" { 4 } else { 1 };
     let run = run_path(dag, id);
     let of_secret = dag == "secret_dag" && route.contains("{dag}");

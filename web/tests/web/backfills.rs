@@ -86,7 +86,7 @@ async fn it_is_paused_and_cancelled_as_it_was_seen() {
     assert_eq!((last.seen, last.dry_run), (Some(7), false));
 }
 
-fn date(day: i64, again: Option<i64>, left_out: Option<&str>) -> DatePlan {
+pub(crate) fn date(day: i64, again: Option<i64>, left_out: Option<&str>) -> DatePlan {
     DatePlan {
         start: at(day * 86_400),
         end: at((day + 1) * 86_400),

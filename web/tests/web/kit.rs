@@ -74,6 +74,8 @@ pub(crate) struct TestDoor {
     pub(crate) sealed: Sealed,
     /// The workers.
     pub(crate) fleet: Mutex<Fleet>,
+    /// Pools, variables and connections with these texts in them, in place of the usual ones.
+    pub(crate) texts: Mutex<Vec<String>>,
     /// Why nothing is done that is no dry run.
     stale: Mutex<Option<DoorError>>,
 }
@@ -82,6 +84,13 @@ impl TestDoor {
     /// From now on what is really to be done is refused, and what is only tried is not.
     pub(crate) fn only_asks_refused(&self, says: &str) {
         *self.stale.lock().expect("it works") = Some(DoorError::Stale(says.to_owned()));
+    }
+
+    fn alive(&self) {
+        assert!(
+            !*self.panics.lock().expect("it works"),
+            "secret words of a panic"
+        );
     }
 
     fn of_level(&self, level: Level) -> Vec<Numbered> {
@@ -114,10 +123,7 @@ impl TestDoor {
 
 impl Door for TestDoor {
     fn ask(&self, asked: Asked) -> BoxFuture<'_, Result<Changed, DoorError>> {
-        assert!(
-            !*self.panics.lock().expect("it works"),
-            "secret words of a panic"
-        );
+        self.alive();
         let stale = self.stale.lock().expect("it works").clone();
         let stale = stale.filter(|_| !asked.dry_run);
         self.asked.lock().expect("it works").push(asked);
@@ -127,27 +133,40 @@ impl Door for TestDoor {
     }
 
     fn why(&self, _: InstanceRef) -> BoxFuture<'_, Result<Option<Why>, DoorError>> {
+        self.alive();
         let refused = self.refuses.lock().expect("it works").clone();
         let why = self.why.lock().expect("it works").clone();
         Box::pin(async move { refused.map_or(Ok(why), Err) })
     }
 
     fn why_run(&self, _: RunNo) -> BoxFuture<'_, Result<Option<Vec<Held>>, DoorError>> {
+        self.alive();
         Box::pin(async { Ok(None) })
     }
 
     fn fleet(&self) -> BoxFuture<'_, Result<Fleet, DoorError>> {
+        self.alive();
         let fleet = self.fleet.lock().expect("it works").clone();
         Box::pin(async move { Ok(fleet) })
     }
 
     fn pools(&self) -> BoxFuture<'_, Result<Vec<PoolView>, DoorError>> {
+        self.alive();
         let refused = self.refuses.lock().expect("it works").clone();
-        Box::pin(async move { refused.map_or_else(|| Ok(shared::pools()), Err) })
+        let pools = self.texts.lock().expect("it works");
+        let pools = if pools.is_empty() {
+            shared::pools()
+        } else {
+            shared::pools_of(&pools)
+        };
+        Box::pin(async move { refused.map_or_else(|| Ok(pools), Err) })
     }
 
     fn variables(&self) -> BoxFuture<'_, Result<Vec<VariableView>, DoorError>> {
-        Box::pin(async { Ok(vec![shared::variable()]) })
+        self.alive();
+        let mut all = vec![shared::variable()];
+        all.extend(shared::variables_of(&self.texts.lock().expect("it works")));
+        Box::pin(async { Ok(all) })
     }
 
     fn reveal<'a>(
@@ -155,6 +174,7 @@ impl Door for TestDoor {
         name: &'a str,
         by: &'a str,
     ) -> BoxFuture<'a, Result<RevealReply, DoorError>> {
+        self.alive();
         let asked = format!("{by} asked for {name}");
         self.sealed.revealed.lock().expect("it works").push(asked);
         let value = format!("{SECRET}{HOSTILE}");
@@ -167,13 +187,19 @@ impl Door for TestDoor {
         body: VariableBody,
     ) -> BoxFuture<'a, Result<Changed, DoorError>> {
         let refused = self.refuses.lock().expect("it works").clone();
+        self.alive();
         let set = (name.to_owned(), body);
         self.sealed.variables.lock().expect("it works").push(set);
         Box::pin(async move { refused.map_or_else(|| Ok(Changed::default()), Err) })
     }
 
     fn connections(&self) -> BoxFuture<'_, Result<Vec<ConnectionView>, DoorError>> {
-        Box::pin(async { Ok(vec![shared::connection()]) })
+        self.alive();
+        let mut all = vec![shared::connection()];
+        all.extend(shared::connections_of(
+            &self.texts.lock().expect("it works"),
+        ));
+        Box::pin(async { Ok(all) })
     }
 
     fn set_connection<'a>(
@@ -182,6 +208,7 @@ impl Door for TestDoor {
         body: ConnectionBody,
     ) -> BoxFuture<'a, Result<Changed, DoorError>> {
         let refused = self.refuses.lock().expect("it works").clone();
+        self.alive();
         let set = (name.to_owned(), body);
         self.sealed.connections.lock().expect("it works").push(set);
         Box::pin(async move { refused.map_or_else(|| Ok(Changed::default()), Err) })
@@ -193,6 +220,7 @@ impl Door for TestDoor {
         wanted: Wanted,
     ) -> BoxFuture<'a, Result<Page, DoorError>> {
         let refused = self.refuses.lock().expect("it works").clone();
+        self.alive();
         let page = self.page(of, wanted);
         Box::pin(async move { refused.map_or(Ok(page), Err) })
     }
@@ -202,6 +230,7 @@ impl Door for TestDoor {
         _: &'a LogPlace,
         search: Search,
     ) -> BoxFuture<'a, Result<Found, DoorError>> {
+        self.alive();
         let mut lines = self.of_level(search.level);
         lines.retain(|line| line.number > search.after && line.line.text.contains(&search.text));
         let more = lines.len() > search.hits;
@@ -211,6 +240,7 @@ impl Door for TestDoor {
     }
 
     fn download<'a>(&'a self, _: &'a LogPlace) -> BoxFuture<'a, Result<Body, DoorError>> {
+        self.alive();
         let lines = self.of_level(Level::Debug).into_iter();
         let text: String = lines.map(|line| line.line.text + "\n").collect();
         Box::pin(async move { Ok(Body::from(text)) })

@@ -14,6 +14,7 @@ mod many;
 mod pages;
 mod run;
 mod secrets;
+mod security;
 mod shared;
 mod sign_in;
 mod single;

