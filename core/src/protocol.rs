@@ -95,6 +95,9 @@ pub struct Hello {
     /// says none.
     #[serde(default, skip_serializing_if = "is_default")]
     pub labels: BTreeMap<Arc<str>, Arc<str>>,
+    /// Whether it knows [`ToWorker::Drain`](crate::wire::ToWorker::Drain); an older worker does not, and would end the connection.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub hears_drain: bool,
     /// The DAG versions that it holds.
     pub versions: Vec<(DagId, Version)>,
     /// The attempts that it holds: after a reconnect both sides compare.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::id::{DagId, TaskId};
 use crate::operator::{Connection, Secret, TaskError, TaskResult};
@@ -132,7 +133,7 @@ pub enum ToWorker {
         what: Result<Given, TaskError>,
     },
     /// A person wants it to take nothing new, or to take orders again. It stays connected, finishes what it runs, and hands over
-    /// what it only watches.
+    /// what it only watches. Only for a worker whose [`Hello`] says that it hears this.
     Drain {
         /// Whether it stops taking orders.
         drain: bool,
@@ -142,6 +143,44 @@ pub enum ToWorker {
         /// Why, for people.
         why: Arc<str>,
     },
+}
+
+/// What a scheduler said, and the names of messages that a newer one says and this build does not know.
+pub type Heard = (Vec<ToWorker>, Vec<String>);
+
+/// Reads what a scheduler says. A message that this build does not know is passed over and named; a known one that cannot be read
+/// is an error, because an order must not be lost in silence.
+///
+/// # Errors
+/// It is no list of messages.
+pub fn read_to_worker(text: &str) -> Result<Heard, serde_json::Error> {
+    let error = match serde_json::from_str::<Vec<ToWorker>>(text) {
+        Ok(messages) => return Ok((messages, Vec::new())),
+        Err(error) => error,
+    };
+    let Ok(all) = serde_json::from_str::<Vec<Value>>(text) else {
+        return Err(error);
+    };
+    let (mut known, mut unknown) = (Vec::new(), Vec::new());
+    for message in all {
+        let name = match &message {
+            Value::String(name) => Some(name.clone()),
+            Value::Object(fields) => fields.keys().next().cloned(),
+            _ => None,
+        };
+        match (serde_json::from_value(message), name) {
+            (Ok(message), _) => known.push(message),
+            (Err(error), Some(name)) => {
+                let is_unknown = format!("unknown variant `{name}`");
+                if !error.to_string().starts_with(&is_unknown) {
+                    return Err(error);
+                }
+                unknown.push(name);
+            }
+            (Err(error), None) => return Err(error),
+        }
+    }
+    Ok((known, unknown))
 }
 
 /// An attempt, with what its arguments are made of.
@@ -238,11 +277,32 @@ mod tests {
         let FromWorker::Hello(hello) = serde_json::from_str(hello).unwrap() else {
             panic!("it is a hello")
         };
-        assert!(hello.labels.is_empty());
+        assert!(hello.labels.is_empty() && !hello.hears_drain);
         let welcome: ToWorker = serde_json::from_str(r#"{"welcome":{"lease":"30s"}}"#).unwrap();
         let lease = Duration::from_secs(30);
         let hears_stuck = false;
         assert_eq!(welcome, ToWorker::Welcome { lease, hears_stuck });
+    }
+
+    #[test]
+    fn what_a_newer_scheduler_says_is_passed_over_and_a_broken_order_is_not() {
+        let text = r#"[{"beaten":{"nth":1,"leads":true}},{"sing":{"song":"x"}},"dance",{"drain":{"drain":true}}]"#;
+        let (known, unknown) = read_to_worker(text).unwrap();
+        let beaten = ToWorker::Beaten {
+            nth: 1,
+            leads: true,
+        };
+        assert_eq!(known, [beaten, ToWorker::Drain { drain: true }]);
+        assert_eq!(unknown, ["sing", "dance"]);
+        for broken in [
+            r#"[{"drain":{"drain":7}}]"#,
+            r#"[{"assign":{}}]"#,
+            "[7]",
+            "{}",
+            "[",
+        ] {
+            assert!(read_to_worker(broken).is_err(), "{broken}");
+        }
     }
 
     #[test]

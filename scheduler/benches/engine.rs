@@ -69,6 +69,7 @@ impl Bench {
                 slots: u32::MAX,
                 queues: vec!["default".into()],
                 labels: BTreeMap::new(),
+                hears_drain: true,
                 versions: vec![(spec.id().clone(), spec.version())],
                 holds: Vec::new(),
             }),

@@ -6,7 +6,7 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{FromRequestParts as _, RawPathParams, Request, State};
 use axum::handler::Handler;
 use axum::http::{HeaderMap, Method, StatusCode, header};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{MethodFilter, MethodRouter, get, on, post};
 use axum::{Extension, Router};
@@ -15,7 +15,7 @@ use tidemill_core::id::DagId;
 use tokio::time::timeout;
 
 use crate::access::{Policy, Principal, Refused, authorise, csrf_token, guard};
-use crate::api::{Document, Operation};
+use crate::api::{Document, Operation, without_key};
 use crate::dress::dress;
 use crate::oops::Oops;
 use crate::seat::{Seat, Signed};
@@ -100,8 +100,12 @@ impl Routes {
     {
         let (method, path, policy) = (operation.method(), operation.path, operation.policy);
         let filter = MethodFilter::try_from(method.clone()).unwrap_or(MethodFilter::GET);
+        let mut handler = on(filter, handler);
+        if !method.is_safe() && !operation.takes_key() {
+            handler = handler.route_layer(from_fn(without_key));
+        }
         self.operations.push(operation);
-        self.add(method, path, policy, on(filter, handler))
+        self.add(method, path, policy, handler)
     }
 
     fn add(

@@ -8,7 +8,7 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use serde::Deserialize;
 use tidemill_core::crash;
 use tidemill_core::operator::BoxFuture;
-use tidemill_core::wire::{FromWorker, MESSAGE_BYTES_MAX, ToWorker};
+use tidemill_core::wire::{FromWorker, MESSAGE_BYTES_MAX, read_to_worker};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -190,10 +190,17 @@ fn carry(socket: Socket) -> Wire {
         let _ = sink.close().await;
     });
     tokio::spawn(async move {
+        let mut warned = false;
         while let Some(Ok(frame)) = stream.next().await {
             let Message::Text(text) = frame else { continue };
-            match serde_json::from_str::<Vec<ToWorker>>(text.as_str()) {
-                Ok(messages) => {
+            match read_to_worker(text.as_str()) {
+                Ok((messages, unknown)) => {
+                    if let Some(name) = unknown.first().filter(|_| !warned) {
+                        warned = true;
+                        warn!(
+                            "the scheduler is newer and says `{name}`, which this build does not know: it is passed over"
+                        );
+                    }
                     if incoming.send(messages).is_err() {
                         return;
                     }

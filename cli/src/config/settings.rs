@@ -169,6 +169,12 @@ settings! {
         web_sign_in: Option<SignIn>;
         /// How many proxies of yours are in front of the web UI: so many entries of `X-Forwarded-For`, from the right, are believed.
         web_proxies: Option<NonZeroU32>;
+        /// How often pages are told of changes at the most; the database is looked at no more often.
+        live_every: Duration = "1s";
+        /// How many pages may listen for changes at once. Those that come then read by the clock.
+        live_listeners: NonZeroU32 = "3000";
+        /// After how long a page that listens opens another line, as proxies in front end long ones.
+        live_lasts: Duration = "1h";
         /// The OIDC provider where people have accounts: `https://accounts.google.com`. It is told that they come back to `/sign-in/back`.
         oidc_issuer: Option<Server>;
         /// Who this Tidemill is there.

@@ -6,7 +6,7 @@ use reqwest::Method;
 use crate::config::flags::OfCommand;
 use crate::config::{Environment, Flags};
 use crate::output::{INVALID, Output};
-use crate::remote::{Leader, Request};
+use crate::remote::{Leader, Request, is_of_user};
 
 /// What commands that only look have in common.
 #[derive(Debug, Args)]
@@ -41,15 +41,27 @@ pub(crate) struct ByArgs {
     settings: Flags<OfCommand>,
 }
 
+/// The scheduler, which alone opens and seals: a web server gives its API to a user's token, in other words than these commands.
+fn open(settings: &Flags<OfCommand>, environment: &Environment) -> Result<Leader, Output> {
+    let loaded = settings.load(environment)?;
+    if is_of_user(&loaded) {
+        return Err(Output::usage(
+            "connections, variables and keys are not managed with a user's token",
+            "give the scheduler's address and its own token, or use the web: its pages, or `/api/v1/variables` and `/api/v1/connections`",
+        ));
+    }
+    Leader::new(loaded, None)
+}
+
 impl LookArgs {
     pub(crate) fn open(&self, environment: &Environment) -> Result<Leader, Output> {
-        Leader::new(self.settings.load(environment)?, None)
+        open(&self.settings, environment)
     }
 }
 
 impl ByArgs {
     pub(crate) fn open(&self, environment: &Environment) -> Result<Leader, Output> {
-        Leader::new(self.settings.load(environment)?, None)
+        open(&self.settings, environment)
     }
 
     /// Who asks.

@@ -7,9 +7,9 @@ use tidemill_core::state::TaskState;
 use tidemill_logs::Page;
 use tidemill_scheduler::engine::{Fleet, Held, PoolView, Why};
 use tidemill_store::record::TaskRow;
-use tidemill_web::api::views::{FleetView, LogView, WhyView};
+use tidemill_web::api::views::{FleetView, LogView, PoolView as Pool, WhyView};
 
-use super::reads::{Reads, part, unasked};
+use super::reads::{Reads, part};
 use super::{Remote, RunFull};
 use crate::output::Output;
 
@@ -91,12 +91,13 @@ impl Remote {
         }
     }
 
-    /// The pools, as the scheduler knows them; a web server knows those that were set.
+    /// The pools, as the scheduler knows them. None if a web server says that nobody leads.
     pub(crate) fn pools(&self) -> Result<Option<Vec<PoolView>>, Output> {
         match &self.reads {
             Reads::Web(_) => {
-                let rows = self.read(self.reads.pools())?;
-                Ok(Some(rows.into_iter().map(unasked).collect()))
+                let all = self.read(self.reads.pool_views())?;
+                let known = all.iter().all(|pool| pool.waiting.is_some());
+                Ok(known.then(|| all.into_iter().map(Pool::pool).collect()))
             }
             Reads::Store(_) => self.look("/api/v1/pools"),
         }

@@ -26,7 +26,7 @@ pub(crate) use change::{ChangeArgs, Changes};
 pub(crate) use find::{RunFull, TaskName, at, shown, span_of, unknown};
 pub(crate) use follow::{Feed, code_of, has_ended};
 pub(crate) use given::{ParamArgs, Span, When};
-pub(crate) use leader::{Leader, Request};
+pub(crate) use leader::{Leader, Request, is_of_user};
 pub(crate) use looks::{Lines, word};
 pub(crate) use reads::{Reads, unasked};
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::de::DeserializeOwned;
 use tidemill_core::id::{DagId, TaskId};
-use tidemill_core::protocol::{AttemptNo, InstanceRef, NOT_MAPPED, RunNo};
+use tidemill_core::protocol::{InstanceRef, NOT_MAPPED, RunNo};
 use tidemill_core::spec::DagSpec;
 use tidemill_core::version::Version;
 use tidemill_scheduler::engine::PoolView as Pool;
@@ -275,16 +275,16 @@ impl Reads {
         }
     }
 
-    /// The numbers of the attempts of a task that are over, the last first: within the task, and over all.
+    /// The attempts of a task that are over, the last first.
     pub(crate) async fn attempts(
         &self,
         of: InstanceRef,
         task: &TaskId,
-    ) -> Result<Vec<(u32, AttemptNo)>, Output> {
+    ) -> Result<Vec<AttemptView>, Output> {
         match self {
             Self::Store(store) => {
                 let all = failed(store.attempts(of).await)?;
-                Ok(all.into_iter().map(|one| (one.number, one.id)).collect())
+                Ok(all.iter().map(Into::into).collect())
             }
             Self::Web(web) => {
                 let path = web.run_path(of.run)?;
@@ -294,9 +294,7 @@ impl Reads {
                 }
                 let all: Items<AttemptView> = web.one(&path).await?;
                 let over = all.items.into_iter().filter(|one| one.end.is_some());
-                Ok(over
-                    .map(|one| (one.number, AttemptNo(one.attempt)))
-                    .collect())
+                Ok(over.collect())
             }
         }
     }
@@ -363,10 +361,18 @@ impl Reads {
     pub(crate) async fn pools(&self) -> Result<Vec<PoolRow>, Output> {
         match self {
             Self::Store(store) => failed(store.pools().await),
-            Self::Web(web) => {
-                let all: Vec<PoolView> = web.list("/api/v1/pools", usize::MAX).await?;
+            Self::Web(_) => {
+                let all = self.pool_views().await?;
                 Ok(all.into_iter().map(PoolView::row).collect())
             }
+        }
+    }
+
+    /// The pools as a web server tells of them; none where the database is read.
+    pub(crate) async fn pool_views(&self) -> Result<Vec<PoolView>, Output> {
+        match self {
+            Self::Store(_) => Ok(Vec::new()),
+            Self::Web(web) => web.list("/api/v1/pools", usize::MAX).await,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! `runs`: look at runs, make them, change them.
 
 mod bulk;
+mod diagnose;
 mod one;
 mod show;
 
@@ -26,8 +27,11 @@ pub(crate) enum RunsCommand {
     )]
     List(ListArgs),
     /// Show one run and its tasks.
-    #[command(after_help = format!("Examples:\n  runs show crm_daily latest\n  runs show crm_daily latest --watch\n\n{CODES}"))]
+    #[command(after_help = format!("Examples:\n  runs show crm_daily latest\n  runs show crm_daily latest --watch\n  runs show crm_daily latest --log-failed\n\n{CODES}"))]
     Show(ShowArgs),
+    /// Say why a run failed or does not go on: each cause with what it means, and the end of its log.
+    #[command(after_help = format!("Examples:\n  runs diagnose crm_daily latest\n  runs diagnose crm_daily latest --json | jq '.failed[].message'\n\n{CODES}"))]
+    Diagnose(diagnose::DiagnoseArgs),
     /// Make a run by hand.
     #[command(after_help = format!("Examples:\n  runs trigger crm_daily --param region=eu --wait\n  runs trigger crm_daily --start 2025-01-01 --end 2025-01-02\n\n{CODES}"))]
     Trigger(Box<TriggerArgs>),
@@ -90,6 +94,9 @@ pub(crate) struct ShowArgs {
     /// Follow it until it ends; the exit code is that of its result.
     #[arg(long)]
     watch: bool,
+    /// Print the logs of the attempts that failed instead, all of each.
+    #[arg(long, conflicts_with_all = ["json", "watch"])]
+    log_failed: bool,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -215,6 +222,7 @@ pub(crate) fn run(command: &RunsCommand, environment: &Environment) -> Output {
     let done = match command {
         RunsCommand::List(args) => show::list(args, environment),
         RunsCommand::Show(args) => show::show(args, environment),
+        RunsCommand::Diagnose(args) => diagnose::diagnose(args, environment),
         RunsCommand::Trigger(args) => one::trigger(args, environment),
         RunsCommand::Cancel(args) => bulk::cancel(args, environment),
         RunsCommand::Retry(args) => bulk::retry(args, environment),

@@ -5,7 +5,7 @@ use tidemill_core::state::TaskState;
 use tidemill_store::history::RunFilter;
 use tidemill_store::record::RunRow;
 
-use super::{ListArgs, ShowArgs};
+use super::{ListArgs, ShowArgs, diagnose};
 use crate::clock;
 use crate::config::Environment;
 use crate::output::Output;
@@ -108,6 +108,9 @@ pub(super) fn show(args: &ShowArgs, environment: &Environment) -> Result<Output,
     } else {
         remote.run_full(run.id)?
     };
+    if args.log_failed {
+        return diagnose::logs(&remote, &full);
+    }
     let text = if args.json {
         format!("{:#}\n", document(&full))
     } else {

@@ -14,6 +14,7 @@ use tracing::warn;
 use super::about::Known;
 use super::parts;
 use super::sign_in::{self, Place};
+use crate::config::settings::Settings;
 use crate::config::{Environment, Loaded, Origin};
 use crate::output::{Output, USAGE};
 
@@ -60,7 +61,7 @@ pub(super) async fn start(
         https,
         proxies: usize::try_from(proxies).unwrap_or(usize::MAX),
         port: Some(address.port()),
-        live: LiveSettings::default(),
+        live: live(settings),
         wall: parts::wall,
         about: Arc::new(Known(loaded.clone())),
     };
@@ -78,6 +79,16 @@ pub(super) async fn start(
         Limits::default(),
         stops,
     )))
+}
+
+/// How pages are told of changes.
+fn live(settings: &Settings) -> LiveSettings {
+    LiveSettings {
+        every: settings.live_every,
+        listeners: usize::try_from(settings.live_listeners.get()).unwrap_or(usize::MAX),
+        lasts: settings.live_lasts,
+        ..LiveSettings::default()
+    }
 }
 
 /// The address that is set, or, if nobody set one and another process is there, one with any free port.

@@ -101,13 +101,23 @@ fn which(remote: &Remote, task: &TaskRow, wanted: Option<u32>) -> Result<(u32, A
     };
     let tried = remote.read(remote.reads.attempts(task.of, &task.name))?;
     // A task that was cleared counts on; numbers are not used twice.
-    let found = tried.iter().rev().find(|(number, _)| *number == wanted);
-    found.copied().ok_or_else(|| {
+    let found = tried.iter().rev().find(|one| one.number == wanted);
+    let found = found.map(|one| (one.number, AttemptNo(one.attempt)));
+    found.ok_or_else(|| {
         Output::usage(
             format_args!("{} has no attempt {wanted}", task.name),
             format_args!("the last one is {}", task.number),
         )
     })
+}
+
+/// A line for people.
+pub(crate) fn in_words(line: &Numbered) -> String {
+    let line = &line.line;
+    let at = line.at.date().format("%Y-%m-%d %H:%M:%S%.3fZ");
+    let source = line.source.as_deref();
+    let source = source.map_or_else(String::new, |source| format!("{source}: "));
+    format!("{at} {:<5} {source}{}", word(line.level), line.text)
 }
 
 struct Reader<'a> {
@@ -123,14 +133,7 @@ impl Reader<'_> {
         let text = if self.args.json {
             json!(line).to_string()
         } else {
-            let at = line.line.at.date().format("%Y-%m-%d %H:%M:%S%.3fZ");
-            let source = line.line.source.as_deref();
-            let source = source.map_or_else(String::new, |source| format!("{source}: "));
-            format!(
-                "{at} {:<5} {source}{}",
-                word(line.line.level),
-                line.line.text
-            )
+            in_words(line)
         };
         if self.streams {
             return print(&text);

@@ -1,6 +1,6 @@
 //! `tasks`: look at the tasks of a run, and change them.
 
-mod logs;
+pub(crate) mod logs;
 mod why;
 
 use clap::{Args, Subcommand};

@@ -106,6 +106,7 @@ impl<'a> Play<'a> {
             slots: self.prepared.slots.unwrap_or(10_000),
             queues,
             labels: BTreeMap::new(),
+            hears_drain: true,
             versions: vec![(self.spec.id().clone(), self.spec.version())],
             holds: Vec::new(),
         }

@@ -15,6 +15,7 @@ mod running_sandbox;
 mod running_stuck;
 mod running_web;
 mod scaffold;
+mod terminal;
 mod testing_kit;
 mod testing_kit_dag;
 mod tls;

@@ -66,7 +66,7 @@ fn daily() -> Dag {
     })
 }
 
-fn dags() -> Dags {
+pub(crate) fn dags() -> Dags {
     let dags = Dags::new().dag(fine).dag(broken).dag(asks).dag(daily);
     dags.dag(crate::running_stuck::jams)
 }
@@ -77,7 +77,7 @@ pub(crate) struct Running {
     standalone: Option<JoinHandle<Output>>,
 }
 
-fn line(words: &[&str]) -> Vec<std::ffi::OsString> {
+pub(crate) fn line(words: &[&str]) -> Vec<std::ffi::OsString> {
     let begin = ["tidemill", "--color", "never"];
     begin.iter().chain(words).map(Into::into).collect()
 }

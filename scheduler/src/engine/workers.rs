@@ -22,6 +22,8 @@ pub(super) struct Worker {
     pub(super) name: Arc<str>,
     pub(super) build: Arc<str>,
     pub(super) labels: BTreeMap<Arc<str>, Arc<str>>,
+    /// Whether it knows what a person wants when it is told to rest.
+    pub(super) hears_drain: bool,
     pub(super) slots: u32,
     pub(super) used: u32,
     fleet: Option<u32>,
@@ -136,6 +138,7 @@ impl Workers {
             name: Arc::clone(name),
             build: "".into(),
             labels: BTreeMap::new(),
+            hears_drain: false,
             slots: 0,
             used: 0,
             fleet: None,
@@ -178,6 +181,7 @@ impl Workers {
         worker.fleet = Some(fleet as u32);
         worker.build = Arc::clone(&hello.build);
         worker.labels.clone_from(&hello.labels);
+        worker.hears_drain = hello.hears_drain;
         worker.slots = hello.slots;
         worker.up = true;
         worker.draining = false;

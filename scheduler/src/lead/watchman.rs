@@ -204,6 +204,7 @@ mod tests {
             slots: 1,
             queues: vec!["default".into()],
             labels: BTreeMap::new(),
+            hears_drain: true,
             versions: vec![(spec.id().clone(), spec.version())],
             holds: Vec::new(),
         })

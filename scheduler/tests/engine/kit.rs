@@ -226,6 +226,7 @@ impl Kit {
             slots,
             queues: queues.iter().map(|queue| (*queue).into()).collect(),
             labels: BTreeMap::new(),
+            hears_drain: true,
             versions,
             holds: Vec::new(),
         };

@@ -344,6 +344,7 @@ impl Bare {
             slots: 10,
             queues: vec!["default".into()],
             labels: BTreeMap::new(),
+            hears_drain: true,
             versions: vec![(spec.id().clone(), spec.version())],
             holds: Vec::new(),
         };

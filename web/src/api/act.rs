@@ -1,7 +1,5 @@
 //! What is done with a run.
 
-use std::sync::Arc;
-
 use axum::Json;
 use axum::http::request::Parts;
 use serde::Deserialize;
@@ -10,11 +8,12 @@ use tidemill_core::id::{GroupId, TaskId};
 use tidemill_core::protocol::MapIndex;
 use tidemill_core::state::TaskState;
 use tidemill_core::version::Version;
-use tidemill_scheduler::engine::{Around, Command, Pausable, RunVersion, Select, Selected};
+use tidemill_scheduler::engine::{Around, Command, Pausable, RunVersion, Selected};
 use tidemill_store::record::RunRow;
 use utoipa::{IntoParams, ToSchema};
 
 use super::given::{Body, Change, Query, if_match, note};
+use super::pick::Picked;
 use super::views::{ChangedView, RunView, TriggeredView};
 use super::{find, wait};
 use crate::frame::Frame;
@@ -116,7 +115,7 @@ fn selected(tasks: &[TaskId], group: Option<&GroupId>) -> Result<Selected, Oops>
 }
 
 /// A version that a run gets, by its word.
-pub(super) fn version(text: Option<&str>) -> Result<RunVersion, Oops> {
+fn version(text: Option<&str>) -> Result<RunVersion, Oops> {
     match text {
         None => Ok(RunVersion::Keep),
         Some("newest") => Ok(RunVersion::Newest),
@@ -141,19 +140,15 @@ pub(crate) async fn retry(
     Body(body): Body<NoteBody>,
 ) -> Result<Json<TriggeredView>, Oops> {
     let run = run_of(&change, &dag, &named).await?;
-    let command = Command::Clear {
-        select: Select {
-            run: run.id,
-            tasks: Selected::All,
-        },
+    let failed = Picked {
+        run: run.id,
+        tasks: Selected::All,
         around: Around {
             only_failed: true,
             ..Around::default()
         },
-        params: None,
-        version: RunVersion::Keep,
-        note: note(body.note.as_deref())?,
     };
+    let command = failed.again((None, RunVersion::Keep), body.note.as_deref())?;
     let Json(changed) = change.ask(command).await?;
     let store = change.frame.web.store();
     let again = store.runs_numbered(&[run.id]).await.map_err(after)?;
@@ -213,11 +208,9 @@ pub(crate) async fn clear(
     Body(body): Body<ClearBody>,
 ) -> Answer {
     let run = run_of(&change, &dag, &named).await?;
-    let command = Command::Clear {
-        select: Select {
-            run: run.id,
-            tasks: selected(&body.tasks, body.group.as_ref())?,
-        },
+    let picked = Picked {
+        run: run.id,
+        tasks: selected(&body.tasks, body.group.as_ref())?,
         around: Around {
             upstream: body.upstream,
             downstream: body.downstream,
@@ -225,10 +218,12 @@ pub(crate) async fn clear(
             future: body.future,
             only_failed: body.only_failed,
         },
-        params: body.params.map(Value::Object),
-        version: version(body.version.as_deref())?,
-        note: note(body.note.as_deref())?,
     };
+    let anew = (
+        body.params.map(Value::Object),
+        version(body.version.as_deref())?,
+    );
+    let command = picked.again(anew, body.note.as_deref())?;
     change.ask(command).await
 }
 
@@ -240,11 +235,9 @@ pub(crate) async fn mark(
     Body(body): Body<MarkBody>,
 ) -> Answer {
     let run = run_of(&change, &dag, &named).await?;
-    let command = Command::Mark {
-        select: Select {
-            run: run.id,
-            tasks: selected(&body.tasks, body.group.as_ref())?,
-        },
+    let picked = Picked {
+        run: run.id,
+        tasks: selected(&body.tasks, body.group.as_ref())?,
         around: Around {
             upstream: body.upstream,
             downstream: body.downstream,
@@ -252,20 +245,8 @@ pub(crate) async fn mark(
             future: body.future,
             only_failed: false,
         },
-        state: body.state,
-        note: needed(&body.note)?,
     };
-    change.ask(command).await
-}
-
-/// A note that whoever marks has to give: whoever looks later has to know why.
-pub(super) fn needed(text: &str) -> Result<Option<Arc<str>>, Oops> {
-    let given = note(Some(text))?;
-    if given.is_none() {
-        let says = "say why this is marked, for whoever looks later";
-        return Err(Oops::field("note", says));
-    }
-    Ok(given)
+    change.ask(picked.count_as(body.state, &body.note)?).await
 }
 
 /// Ends a run.

@@ -1,7 +1,7 @@
 //! Backfills.
 
 use axum::Json;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -12,11 +12,10 @@ use tidemill_store::record::{BackfillState, Reprocess};
 use utoipa::{IntoParams, ToSchema};
 
 use super::dags::{Nothing, PageQuery};
+use super::find;
 use super::given::{Body, Change, Query};
-use super::operation::KEY;
 use super::paging::{self, Listed, Tagged};
 use super::views::{BackfillView, ChangedView, DateView};
-use super::{find, once};
 use crate::frame::Frame;
 use crate::input::At;
 use crate::oops::{Oops, after};
@@ -180,14 +179,8 @@ pub(crate) struct BackfilledView {
 pub(crate) async fn make(
     change: Change,
     ThisDag(dag): ThisDag,
-    headers: HeaderMap,
     Body(body): Body<BackfillBody>,
 ) -> Result<Response, Oops> {
-    if once::key(&headers)?.is_some() {
-        // A backfill has no name that the key could become, so the promise could not be kept.
-        let says = "backfills take no key: look at `GET` of this address whether it is there before you repeat it";
-        return Err(Oops::field(KEY.0, says));
-    }
     if body.from > body.to {
         return Err(Oops::field("to", "it ends before it begins"));
     }

@@ -23,7 +23,7 @@ pub(crate) async fn document(Extension(document): Extension<Arc<Document>>) -> R
 }
 
 /// The order in which areas are told of.
-const AREAS: [&str; 7] = [
+const AREAS: [&str; 10] = [
     "Here",
     "DAGs",
     "Runs",
@@ -31,6 +31,9 @@ const AREAS: [&str; 7] = [
     "Logs",
     "Backfills",
     "Pools and assets",
+    "Variables and connections",
+    "Alerts",
+    "Users and tokens",
 ];
 
 /// A parameter.

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use utoipa::PartialSchema as _;
 use utoipa::ToSchema as _;
 
+use super::example;
 use super::operation::Operation;
 use super::views::ProblemView;
 use crate::access::Policy;
@@ -18,24 +19,34 @@ pub(crate) struct Document(Bytes);
 
 const ABOUT: &str = "Everything that pages and the command line can do. Send `Authorization: Bearer` with an API token.\n\n\
     Lists are read page by page: `next` of a page is the `cursor` of the one after it, and the `Link` header has its address. \
-    What changes something takes `dry_run=true`, which says exactly what would be changed, and `If-Match` with the `ETag` that \
-    was seen. Whatever goes wrong is a problem as in RFC 9457.";
+    What the scheduler changes takes `dry_run=true`, which says exactly what would be changed, and `If-Match` with the `ETag` that \
+    was seen. Making a run takes an `Idempotency-Key`; nothing else does, and says so. Whatever goes wrong is a problem as in RFC 9457.";
 
 /// What names in paths mean.
-const NAMES: [(&str, &str); 7] = [
-    ("dag", "The name of the DAG."),
+const NAMES: [(&str, &str, &str); 11] = [
+    ("dag", "The name of the DAG.", "crm_daily"),
     (
         "run",
         "The name of the run within its DAG; also its number, or `latest` for the run that covers the newest time.",
+        "latest",
     ),
     (
         "task",
         "The name of the task, with its groups: `load.sales`.",
+        "load.sales",
     ),
-    ("backfill", "The number of the backfill."),
-    ("pool", "The name of the pool."),
-    ("variable", "The name of the variable."),
-    ("connection", "The name of the connection."),
+    ("backfill", "The number of the backfill.", "7"),
+    ("pool", "The name of the pool.", "bigquery"),
+    ("variable", "The name of the variable.", "region"),
+    ("connection", "The name of the connection.", "crm"),
+    ("worker", "The name of the worker.", "worker-1"),
+    ("alert", "The number of the alert.", "12"),
+    ("user", "The name of the user.", "ann"),
+    (
+        "token",
+        "The number of the token; not the token itself.",
+        "k3v9",
+    ),
 ];
 
 impl Document {
@@ -52,7 +63,7 @@ impl Document {
             let path = paths.entry(operation.path).or_insert_with(|| json!({}));
             path[operation.verb()] = described(operation);
         }
-        Self::from(json!({
+        let mut document = json!({
             "openapi": "3.1.0",
             "info": {"title": "Tidemill", "version": "1", "description": ABOUT},
             "security": [{"token": []}, {"session": []}],
@@ -65,7 +76,14 @@ impl Document {
                         "description": "The session of a browser. What changes something also needs the header `x-csrf`."},
                 },
             },
-        }))
+        });
+        let examples = examples_of(&document);
+        for (at, value) in examples {
+            if let Some(content) = document.pointer_mut(&at) {
+                content["example"] = value;
+            }
+        }
+        Self::from(document)
     }
 }
 
@@ -87,14 +105,35 @@ impl Document {
     }
 }
 
+/// An example of each JSON that is sent or answered, and where in the document it belongs.
+fn examples_of(document: &Value) -> Vec<(String, Value)> {
+    fn look(document: &Value, value: &Value, at: &str, found: &mut Vec<(String, Value)>) {
+        let Some(fields) = value.as_object() else {
+            return;
+        };
+        for (name, value) in fields {
+            let at = format!("{at}/{}", name.replace('~', "~0").replace('/', "~1"));
+            match value.get("schema") {
+                Some(schema) if name.ends_with("json") => {
+                    found.push((at, example::of(document, schema)));
+                }
+                _ => look(document, value, &at, found),
+            }
+        }
+    }
+    let mut found = Vec::new();
+    look(document, &document["paths"], "/paths", &mut found);
+    found
+}
+
 fn described(operation: &Operation) -> Value {
     let names = operation.path.split('/');
     let names = names.filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
     let mut parameters: Vec<Value> = names
         .map(|name| {
-            let about = NAMES.iter().find(|(known, _)| *known == name);
-            let about = about.map_or("", |(_, about)| about);
-            json!({"name": name, "in": "path", "required": true, "schema": {"type": "string"}, "description": about})
+            let about = NAMES.iter().find(|(known, ..)| *known == name);
+            let (about, example) = about.map_or(("", ""), |(_, about, example)| (*about, *example));
+            json!({"name": name, "in": "path", "required": true, "schema": {"type": "string"}, "description": about, "example": example})
         })
         .collect();
     let query = operation.query.iter();
@@ -108,6 +147,7 @@ fn described(operation: &Operation) -> Value {
         "operationId": id(operation),
         "parameters": parameters,
         "responses": responses(operation),
+        "security": [{"token": []}, {"session": []}],
         "x-needs": needs(operation.policy),
     });
     if !operation.more.is_empty() {

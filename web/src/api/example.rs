@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 const DEPTH_MAX: usize = 6;
 
 /// A value that this schema of the document takes.
-pub(crate) fn of(document: &Value, schema: &Value) -> Value {
+pub(super) fn of(document: &Value, schema: &Value) -> Value {
     example(document, schema, 0)
 }
 

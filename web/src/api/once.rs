@@ -2,7 +2,10 @@
 //! name of the run, which is unique in its DAG, and the leader alone gives names. So it holds over restarts, and for any number
 //! of web processes.
 
+use axum::extract::Request;
 use axum::http::HeaderMap;
+use axum::middleware::Next;
+use axum::response::Response;
 use ring::digest::{SHA256, digest};
 use serde_json::Value;
 use tidemill_core::id::DagId;
@@ -64,6 +67,21 @@ pub(crate) async fn is_same(frame: &Frame, run: &RunRow, ask: &Trigger) -> Resul
     };
     let has: Value = serde_json::from_str(&run.params).unwrap_or_default();
     Ok(complete(&spec.definition.params, &ask.params).is_ok_and(|asked| asked == has))
+}
+
+/// Refuses a key where nothing could keep what it promises: only a run has a name that a key can become.
+pub(crate) async fn without_key(request: Request, next: Next) -> Result<Response, Oops> {
+    if key(request.headers())?.is_none() {
+        return Ok(next.run(request).await);
+    }
+    let says = if request.uri().path().ends_with("/backfills") {
+        "a backfill has no name that a key could become, so it takes none: look at `GET` of this address whether it is there before \
+         you repeat it; dates that have a run get no second one unless `reprocess` says so"
+    } else {
+        "only making a run takes a key, which becomes its name. Send `If-Match` with the `ETag` that you saw instead: the same \
+         request changes nothing the second time"
+    };
+    Err(Oops::field(KEY.0, says))
 }
 
 /// What somebody is told who uses a key for something else.

@@ -86,6 +86,11 @@ impl Operation {
         Method::from_bytes(self.verb.to_uppercase().as_bytes()).unwrap_or(Method::GET)
     }
 
+    /// Whether it can be sent again with the same key.
+    pub(crate) fn takes_key(&self) -> bool {
+        self.headers.iter().any(|(name, _)| *name == KEY.0)
+    }
+
     /// As the document has it.
     pub(crate) const fn verb(&self) -> &'static str {
         self.verb

@@ -13,6 +13,7 @@ use super::given::{Body, Change, Query};
 use super::paging::{self, Listed, Tagged};
 use super::runs;
 use super::views::{AuditView, ChangedView, FleetView, HealthView, MeView, PoolView};
+use crate::door::DoorError;
 use crate::frame::Frame;
 use crate::input::At;
 use crate::oops::Oops;
@@ -67,16 +68,53 @@ pub(crate) async fn workers(
     }))
 }
 
-/// The pools that were set, by name.
+/// What can be changed about a worker.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, expecting = "an object")]
+pub(crate) struct WorkerPatch {
+    /// Whether it takes nothing new from now on.
+    draining: bool,
+}
+
+/// Sends a worker to rest, or calls it back.
+pub(crate) async fn change_worker(
+    change: Change,
+    At(worker): At<String>,
+    Body(body): Body<WorkerPatch>,
+) -> Answer {
+    let (worker, drain) = (worker.as_str().into(), body.draining);
+    change.ask(Command::Drain { worker, drain }).await
+}
+
+/// The pools by name, with what is taken of them as long as somebody leads.
+async fn all_pools(frame: &Frame) -> Result<Vec<PoolView>, Oops> {
+    let rows = frame.web.store().pools().await?;
+    let mut all: Vec<PoolView> = match frame.web.door().pools().await {
+        Ok(pools) => {
+            let row = |name: &str| rows.iter().find(|row| *row.name == *name);
+            let pools = pools.into_iter().map(|pool| {
+                let row = row(&pool.name);
+                PoolView::of(pool, row, |dag| frame.sees(dag))
+            });
+            pools.collect()
+        }
+        Err(DoorError::Away(_)) => rows.into_iter().map(Into::into).collect(),
+        Err(error) => return Err(error.into()),
+    };
+    all.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+    Ok(all)
+}
+
+/// The pools, by name.
 pub(crate) async fn pools(
     frame: Frame,
     Query(query): Query<PageQuery>,
 ) -> Result<Listed<PoolView>, Oops> {
     let limit = paging::rows(query.limit)? as usize;
     let after = paging::place("pools", query.cursor.as_deref())?;
-    let rows = frame.web.store().pools().await?.into_iter();
-    let mut rows = rows.filter(|row| after.as_deref().is_none_or(|after| &*row.name > after));
-    let items: Vec<PoolView> = rows.by_ref().take(limit).map(Into::into).collect();
+    let all = all_pools(&frame).await?.into_iter();
+    let mut rows = all.filter(|row| after.as_deref().is_none_or(|after| &*row.name > after));
+    let items: Vec<PoolView> = rows.by_ref().take(limit).collect();
     let next = rows.next().and(items.last());
     let next = next.map(|last| paging::cursor("pools", &last.name));
     Ok(Listed::new(&frame, items, next))
@@ -88,10 +126,9 @@ pub(crate) async fn pool(
     At(name): At<String>,
     Query(Nothing {}): Query<Nothing>,
 ) -> Result<Tagged<PoolView>, Oops> {
-    let rows = frame.web.store().pools().await?;
-    let row = rows.into_iter().find(|row| *row.name == *name);
-    let row = row.ok_or_else(|| Oops::not_found("no pool of this name was set"))?;
-    let view = PoolView::from(row);
+    let all = all_pools(&frame).await?;
+    let view = all.into_iter().find(|pool| pool.name == name);
+    let view = view.ok_or_else(|| Oops::not_found("no pool of this name was set"))?;
     Ok(Tagged(view.edits, view))
 }
 

@@ -5,13 +5,13 @@ use serde::Deserialize;
 use serde_json::Value;
 use tidemill_core::protocol::{AttemptNo, InstanceRef, MapIndex, NOT_MAPPED, TaskNo};
 use tidemill_core::state::TaskState;
-use tidemill_scheduler::engine::{Around, Command, RunVersion, Select, Selected};
+use tidemill_scheduler::engine::{Around, Command, RunVersion, Selected};
 use tidemill_store::history::{TaskOfRun, Tasks};
 use utoipa::{IntoParams, ToSchema};
 
-use super::act::needed;
 use super::given::{Body, Change, Query, note};
 use super::paging::{self, Listed, Tagged};
+use super::pick::Picked;
 use super::views::{AttemptView, ChangedView, InstancesView, OutputView, TaskView, WhyView};
 use super::{find, runs};
 use crate::frame::Frame;
@@ -313,10 +313,11 @@ pub(crate) struct TaskPatch {
     index: Option<MapIndex>,
 }
 
-fn select(place: &Place) -> Select {
-    Select {
+fn picked(place: &Place, around: Around) -> Picked {
+    Picked {
         run: place.run.id,
         tasks: Selected::Tasks(vec![(place.task.clone(), place.wanted_index())]),
+        around,
     }
 }
 
@@ -328,19 +329,15 @@ pub(crate) async fn clear(
     Body(body): Body<TaskClearBody>,
 ) -> Answer {
     let place = found(&change.frame, &dag, &named, body.index).await?;
-    let command = Command::Clear {
-        select: select(&place),
-        around: Around {
-            upstream: body.upstream,
-            downstream: body.downstream,
-            past: body.past,
-            future: body.future,
-            only_failed: body.only_failed,
-        },
-        params: None,
-        version: RunVersion::Keep,
-        note: note(body.note.as_deref())?,
+    let around = Around {
+        upstream: body.upstream,
+        downstream: body.downstream,
+        past: body.past,
+        future: body.future,
+        only_failed: body.only_failed,
     };
+    let anew = (None, RunVersion::Keep);
+    let command = picked(&place, around).again(anew, body.note.as_deref())?;
     change.ask(command).await
 }
 
@@ -352,16 +349,12 @@ pub(crate) async fn mark(
     Body(body): Body<TaskMarkBody>,
 ) -> Answer {
     let place = found(&change.frame, &dag, &named, body.index).await?;
-    let command = Command::Mark {
-        select: select(&place),
-        around: Around {
-            upstream: body.upstream,
-            downstream: body.downstream,
-            ..Around::default()
-        },
-        state: body.state,
-        note: needed(&body.note)?,
+    let around = Around {
+        upstream: body.upstream,
+        downstream: body.downstream,
+        ..Around::default()
     };
+    let command = picked(&place, around).count_as(body.state, &body.note)?;
     change.ask(command).await
 }
 

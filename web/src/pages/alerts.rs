@@ -69,7 +69,7 @@ fn about(body: &Value) -> Option<(DagId, Option<&str>)> {
 }
 
 /// Whether somebody may know of an alert: of its DAG, or of the platform if it is about no DAG.
-fn sees(frame: &Frame, letter: &Letter) -> bool {
+pub(crate) fn sees(frame: &Frame, letter: &Letter) -> bool {
     let body = serde_json::from_str(&letter.due.row.body).unwrap_or(Value::Null);
     match about(&body) {
         Some((dag, _)) => frame.sees(&dag),

@@ -9,6 +9,7 @@ mod head;
 mod planned;
 pub(crate) mod runs;
 mod tasks;
+pub(crate) mod told;
 mod words;
 
 use std::collections::HashMap;

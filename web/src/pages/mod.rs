@@ -16,7 +16,7 @@ mod grid;
 mod health;
 mod home;
 mod many;
-mod people;
+pub(crate) mod people;
 mod pools;
 pub(crate) mod rows;
 mod run;
@@ -29,8 +29,11 @@ mod trigger;
 mod variables;
 mod workers;
 
+pub(crate) use alerts::sees as sees_alert;
+pub(crate) use dag::told as told_of_dag;
 pub(crate) use error::ErrorPage;
-pub(crate) use task::{Place, Tries, level, search};
+pub(crate) use run::told as told_of_run;
+pub(crate) use task::{Place, Tries, level, search, told as told_of_task};
 
 use crate::access::Policy;
 use crate::live::listen;

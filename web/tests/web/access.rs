@@ -27,6 +27,7 @@ pub(crate) fn path(route: &str, dag: &str) -> String {
         .replace("{alert}", "1")
         .replace("{variable}", "region")
         .replace("{connection}", "crm")
+        .replace("{token}", "t1")
 }
 
 const WITHOUT_A_DAG: [&str; 12] = [

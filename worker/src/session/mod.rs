@@ -381,6 +381,7 @@ impl Session {
             slots: self.config.slots,
             queues: self.config.queues.clone(),
             labels: self.config.labels.clone(),
+            hears_drain: true,
             versions: self.project.versions(),
             holds: self.book.holds(),
         }));

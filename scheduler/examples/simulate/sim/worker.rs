@@ -221,6 +221,7 @@ impl Sim {
             slots: of.slots,
             queues: of.queues.clone(),
             labels: BTreeMap::new(),
+            hears_drain: true,
             versions: of.versions.clone(),
             holds: of.held.keys().copied().collect(),
         };

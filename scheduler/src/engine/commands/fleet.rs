@@ -35,6 +35,11 @@ impl Engine {
                 format!("the worker `{name}` takes orders already")
             }));
         }
+        if !worker.hears_drain {
+            return Err(Refusal::invalid(format!(
+                "the worker `{name}` is of an older build that cannot be told; end its process instead: it finishes what it runs first"
+            )));
+        }
         let holds = worker.holds.len();
         if !asking.dry_run {
             if drain {

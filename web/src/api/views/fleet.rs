@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use tidemill_core::id::DagId;
+use tidemill_core::protocol::{MapIndex, NOT_MAPPED};
+use tidemill_core::state::TaskState;
 use tidemill_core::time::Timestamp;
 use tidemill_core::version::Version;
 use tidemill_scheduler::engine;
@@ -29,6 +31,67 @@ pub struct PoolView {
     pub edits: u32,
     /// The last change by a person.
     pub touched: Option<TouchView>,
+    /// How many slots are taken; null while nobody leads.
+    #[serde(default)]
+    pub used: Option<u32>,
+    /// How many tasks wait for one; null while nobody leads.
+    #[serde(default)]
+    pub waiting: Option<usize>,
+    /// Who has slots, those that whoever asks may know of.
+    #[serde(default)]
+    pub holders: Vec<PoolHolderView>,
+}
+
+/// A task that has slots of a pool.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PoolHolderView {
+    /// The DAG.
+    #[schema(value_type = String)]
+    pub dag: DagId,
+    /// The name of the run.
+    pub run: String,
+    /// The task.
+    pub task: String,
+    /// Which instance of a mapped task; null for a task as a whole.
+    pub index: Option<MapIndex>,
+    /// How many slots.
+    pub slots: u32,
+    /// Where the task stands.
+    #[schema(value_type = String)]
+    pub state: TaskState,
+}
+
+impl PoolView {
+    /// As the leader knows it; `row` as it was set, `sees` says which DAGs whoever asks may know of.
+    #[must_use]
+    pub fn of(
+        pool: engine::PoolView,
+        row: Option<&PoolRow>,
+        sees: impl Fn(&DagId) -> bool,
+    ) -> Self {
+        let touched = row.and_then(|row| row.touched.as_ref());
+        let holders = pool.holders.into_iter().filter(|one| sees(&one.dag));
+        let holder = |one: engine::PoolHolder| PoolHolderView {
+            dag: one.dag,
+            run: one.run.to_string(),
+            task: one.task.to_string(),
+            index: (one.index != NOT_MAPPED).then_some(one.index),
+            slots: one.slots,
+            state: one.state,
+        };
+        Self {
+            name: pool.name.to_string(),
+            slots: pool.slots,
+            holds_deferred: pool.holds_deferred,
+            paused: pool.paused,
+            note: super::text(&pool.note),
+            edits: pool.edits,
+            touched: touched.map(Into::into),
+            used: pool.used,
+            waiting: Some(pool.waiting),
+            holders: holders.map(holder).collect(),
+        }
+    }
 }
 
 impl From<PoolRow> for PoolView {
@@ -41,11 +104,30 @@ impl From<PoolRow> for PoolView {
             note: super::text(&row.note),
             edits: row.edits,
             touched: row.touched.as_ref().map(Into::into),
+            used: None,
+            waiting: None,
+            holders: Vec::new(),
         }
     }
 }
 
 impl PoolView {
+    /// As the leader knows it, without who has slots.
+    #[must_use]
+    pub fn pool(self) -> engine::PoolView {
+        engine::PoolView {
+            name: self.name.into(),
+            slots: self.slots,
+            used: self.used,
+            holds_deferred: self.holds_deferred,
+            paused: self.paused,
+            edits: self.edits,
+            note: self.note.map(Into::into),
+            holders: Vec::new(),
+            waiting: self.waiting.unwrap_or_default(),
+        }
+    }
+
     /// As the database has it.
     #[must_use]
     pub fn row(self) -> PoolRow {

@@ -1,10 +1,13 @@
 //! What the API gives: the same types write its answers, describe them in its document, and read them at the other end.
 
 mod backfill;
+mod cause;
 mod changed;
 mod dag;
 mod fleet;
+mod kept;
 mod log;
+mod past;
 mod run;
 mod sealed;
 mod task;
@@ -16,10 +19,19 @@ use tidemill_store::record::{AuditRow, Touch};
 use utoipa::ToSchema;
 
 pub use backfill::{BackfillView, DateView};
+pub use cause::{CauseCardView, CauseLinkView, CauseView, meaning_of};
 pub use changed::{ChangedView, DatePlanView, MadeView, TaskChangeView, TriggeredView};
 pub use dag::{DagView, VersionView};
-pub use fleet::{FleetView, PoolView, WaitingView, WorkerView};
+pub use fleet::{FleetView, PoolHolderView, PoolView, WaitingView, WorkerView};
+pub use kept::{
+    AlertView, CheckView, GrantView, SettingView, SettingsView, StepView, TokenView, UserMadeView,
+    UserView,
+};
 pub use log::{FoundView, LogLineView, LogView};
+pub use past::{
+    CellView, ColumnView, CourseView, DayCountView, DayView, DurationsView, PlannedView,
+    RunHeadView, SearchView, SpanView, TaskTimesView, TimelineView,
+};
 pub use run::{LoadView, RunView};
 pub use sealed::{ConnectionView, RevealedView, VariableView};
 pub use task::{AttemptView, GateView, HolderView, InstancesView, OutputView, TaskView, WhyView};

@@ -70,14 +70,14 @@ pub(crate) struct CalendarPage {
 
 page!(CalendarPage);
 
-type Counts = BTreeMap<NaiveDate, Vec<(RunState, u32)>>;
+pub(super) type Counts = BTreeMap<NaiveDate, Vec<(RunState, u32)>>;
 
-fn midnight(day: NaiveDate) -> Timestamp {
+pub(super) fn midnight(day: NaiveDate) -> Timestamp {
     day.and_time(NaiveTime::MIN).and_utc().into()
 }
 
 /// The days by their dates, in each the worst state first.
-fn counts(days: &[DayCount]) -> Counts {
+pub(super) fn counts(days: &[DayCount]) -> Counts {
     let mut counts = Counts::new();
     for of in days {
         let day = u64::try_from(of.day)
@@ -155,12 +155,12 @@ fn cell(
     }
 }
 
-fn year(frame: &Frame, text: &str) -> Result<i32, Oops> {
+pub(super) fn year(frame: &Frame, text: &str) -> Result<i32, Oops> {
     if text.is_empty() {
         return Ok(frame.now.date().year().clamp(*YEARS.start(), *YEARS.end()));
     }
     let year = text.parse().ok().filter(|year| YEARS.contains(year));
-    year.ok_or_else(|| Oops::invalid("year: it is a number from 1970 to 2100"))
+    year.ok_or_else(|| Oops::field("year", "it is a number from 1970 to 2100"))
 }
 
 pub(crate) async fn show(

@@ -32,8 +32,8 @@ const SIDES_MAX: usize = 30;
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct DiffQuery {
-    from: String,
-    to: String,
+    pub(super) from: String,
+    pub(super) to: String,
 }
 
 /// One of the two versions.
@@ -90,7 +90,7 @@ pub(crate) struct DiffPage {
 page!(DiffPage);
 
 /// The two versions: those that are asked for, or the one that new runs have and the one that came before it.
-fn pick<'a>(
+pub(super) fn pick<'a>(
     uses: &'a [VersionUse],
     query: &DiffQuery,
     now: &Version,
@@ -156,7 +156,11 @@ pub(crate) async fn show(
     Ok(page)
 }
 
-async fn spec(frame: &Frame, dag: &DagId, version: &Version) -> Result<Arc<DagSpec>, Oops> {
+pub(super) async fn spec(
+    frame: &Frame,
+    dag: &DagId,
+    version: &Version,
+) -> Result<Arc<DagSpec>, Oops> {
     let spec = frame
         .web
         .specs()

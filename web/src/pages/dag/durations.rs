@@ -7,6 +7,7 @@ use askama::Template;
 use serde::Deserialize;
 use tidemill_core::id::DagId;
 use tidemill_core::protocol::{NOT_MAPPED, RunNo};
+use tidemill_core::spec::DagSpec;
 use tidemill_core::state::RunState;
 use tidemill_store::history::{Cursor, RunFilter};
 use tidemill_store::record::RunRow;
@@ -90,10 +91,7 @@ pub(crate) async fn show(
         ..RunFilter::default()
     };
     let runs = store.runs(&of, Cursor::START, last).await?;
-    let tasks = known.spec.definition.tasks.len().max(1);
-    let most = (last as usize).min(TASK_RUNS_MAX);
-    let task_runs = (SQUARES_MAX / tasks).clamp(TASK_RUNS_MIN, TASK_RUNS_MAX);
-    let task_runs = u32::try_from(task_runs.min(most)).unwrap_or(last);
+    let task_runs = task_runs(&known.spec, last);
     let grid = store.grid(&dag, Cursor::START, task_runs).await?;
     let times = times(&known.spec, &grid);
     let from = query.from.min(times.len());
@@ -124,8 +122,16 @@ pub(crate) async fn show(
     })
 }
 
+/// Over how many of the last runs the tasks of a DAG are looked at.
+pub(super) fn task_runs(spec: &DagSpec, last: u32) -> u32 {
+    let tasks = spec.definition.tasks.len().max(1);
+    let most = (last as usize).min(TASK_RUNS_MAX);
+    let runs = (SQUARES_MAX / tasks).clamp(TASK_RUNS_MIN, TASK_RUNS_MAX);
+    u32::try_from(runs.min(most)).unwrap_or(last)
+}
+
 /// How long the runs took that ended well, the newest first.
-fn well(runs: &[RunRow]) -> Vec<Duration> {
+pub(super) fn well(runs: &[RunRow]) -> Vec<Duration> {
     let well = runs.iter().filter(|run| run.state == RunState::Success);
     let span = |run: &RunRow| Some(run.ended_at?.since(run.started_at?));
     well.filter_map(span).collect()

@@ -5,6 +5,8 @@ mod sign_in;
 mod tokens;
 mod users;
 
+pub(crate) use users::{find as find_user, one_time};
+
 use tidemill_store::access::ChangeOutcome;
 use tidemill_store::record::UserRow;
 
@@ -40,7 +42,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
 }
 
 /// What people are told when a change of a user was not made.
-fn changed(outcome: ChangeOutcome, seen: &UserRow) -> Result<(), Oops> {
+pub(crate) fn changed(outcome: ChangeOutcome, seen: &UserRow) -> Result<(), Oops> {
     let name = &seen.name;
     match outcome {
         ChangeOutcome::Done => Ok(()),
@@ -55,7 +57,7 @@ fn changed(outcome: ChangeOutcome, seen: &UserRow) -> Result<(), Oops> {
     }
 }
 
-fn not_there() -> Oops {
+pub(crate) fn not_there() -> Oops {
     Oops::not_found("there is no such user")
 }
 
@@ -67,7 +69,7 @@ fn no_account() -> Oops {
 }
 
 /// Somebody was faster.
-fn stale(now: &UserRow) -> Oops {
+pub(crate) fn stale(now: &UserRow) -> Oops {
     let name = &now.name;
     let what = now.touched.as_ref().map_or_else(
         || format!("{name} was changed meanwhile"),

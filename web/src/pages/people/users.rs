@@ -166,7 +166,7 @@ impl UserPage {
 }
 
 /// A user of this name, however it is written.
-async fn find(frame: &Frame, name: &str) -> Result<UserRow, Oops> {
+pub(crate) async fn find(frame: &Frame, name: &str) -> Result<UserRow, Oops> {
     let name = user_name(name).map_err(|_| not_there())?;
     let found = frame.web.store().user(&name).await?;
     found.ok_or_else(not_there)
@@ -187,7 +187,7 @@ pub(crate) async fn show(frame: Frame, At(name): At<String>) -> Result<UserPage,
 }
 
 /// A password for one use, and its hash.
-async fn one_time(frame: &Frame) -> Result<(String, String), Oops> {
+pub(crate) async fn one_time(frame: &Frame) -> Result<(String, String), Oops> {
     let made = secret::one_time_password().map_err(crate::access::AccessError::from)?;
     let hash = frame.web.hasher().hash(&made).await?;
     Ok((made, hash))

@@ -37,8 +37,8 @@ pub(super) struct GanttView {
 }
 
 /// A task over time.
-struct Course {
-    spans: Vec<Stretch>,
+pub(super) struct Course {
+    pub(super) spans: Vec<Stretch>,
     chip: Chip,
 }
 
@@ -60,12 +60,19 @@ const fn ran(doing: Doing) -> bool {
     matches!(doing, Doing::Ran(_))
 }
 
-pub(super) async fn view(
-    frame: &Frame,
-    of: &Of,
-    rows: &Rows,
-    all: bool,
-) -> Result<GanttView, Oops> {
+/// A run over time, as it was read.
+pub(super) struct Timed {
+    /// By the names of tasks.
+    pub(super) courses: HashMap<String, Course>,
+    pub(super) critical: Vec<String>,
+    pub(super) begin: Timestamp,
+    pub(super) end: Timestamp,
+    /// Whether something was tried before the last start.
+    earlier: bool,
+}
+
+/// Reads what each task did. `all`: also what was tried before the last start of the run.
+pub(super) async fn read(frame: &Frame, of: &Of, rows: &Rows, all: bool) -> Result<Timed, Oops> {
     let attempts = attempts(frame, of).await?;
     let begin = of.run.started_at.unwrap_or(of.run.created_at);
     let first = attempts
@@ -87,7 +94,28 @@ pub(super) async fn view(
         .chain(of.run.ended_at)
         .max()
         .unwrap_or(frame.now);
-    let critical = critical(of, &courses);
+    Ok(Timed {
+        critical: critical(of, &courses),
+        courses,
+        begin,
+        end,
+        earlier,
+    })
+}
+
+pub(super) async fn view(
+    frame: &Frame,
+    of: &Of,
+    rows: &Rows,
+    all: bool,
+) -> Result<GanttView, Oops> {
+    let Timed {
+        courses,
+        critical,
+        begin,
+        end,
+        earlier,
+    } = read(frame, of, rows, all).await?;
     let (lanes, left_out) = lanes(of, rows, &courses, &critical);
     let href = format!("{}?tab=gantt&all=true", of.href());
     Ok(GanttView {

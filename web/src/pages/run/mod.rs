@@ -7,6 +7,7 @@ mod gantt;
 mod list;
 mod read;
 mod restart;
+pub(crate) mod told;
 
 use askama::Template;
 use serde::Deserialize;

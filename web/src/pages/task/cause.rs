@@ -12,6 +12,7 @@ use tidemill_store::record::{LoadRow, TaskDetailRow};
 use super::super::home::alike;
 use super::place::Place;
 use super::tries::{Tries, Try};
+use crate::api::views::meaning_of;
 use crate::frame::Frame;
 use crate::html::in_time;
 use crate::oops::Oops;
@@ -120,32 +121,6 @@ async fn failed(
         handle: handle.filter(|_| last),
         links,
     })
-}
-
-/// What a kind of failure means, in words.
-const fn meaning_of(kind: ErrorKind) -> &'static str {
-    match kind {
-        ErrorKind::Transient => {
-            "Transient: it may pass on its own, so it is tried again by itself."
-        }
-        ErrorKind::Quota => {
-            "Quota: too much was asked for, so it is tried again by itself when the other side says so."
-        }
-        ErrorKind::Data => {
-            "Data: the data is wrong, so it is not tried again by itself. Put the data right first, then retry."
-        }
-        ErrorKind::Permanent => {
-            "Permanent: it cannot work as it is, so it is not tried again by itself. Put the cause right first, then retry."
-        }
-        ErrorKind::Ambiguous => {
-            "Ambiguous: it is unclear whether the other side did it. The next attempt looks before it sends anything again."
-        }
-        ErrorKind::Lost => {
-            "Lost: the worker or the remote job vanished. It is tried again without using up its retries."
-        }
-        ErrorKind::Cancelled => "Cancelled: somebody ended it, so it is not tried again by itself.",
-        ErrorKind::Skipped => "Skipped: there was nothing to do.",
-    }
 }
 
 /// What happens next, if nobody does anything.

@@ -6,6 +6,7 @@ mod data;
 mod log;
 mod mapped;
 mod place;
+pub(crate) mod told;
 mod tries;
 mod why;
 

@@ -19,6 +19,10 @@ pub(super) fn path(route: &str) -> String {
         .replace("{pool}", "bigquery")
         .replace("{variable}", "region")
         .replace("{connection}", "crm")
+        .replace("{worker}", "w1")
+        .replace("{token}", "t1")
+        .replace("{user}", "kim")
+        .replace("{alert}", "1")
 }
 
 #[tokio::test]

@@ -4,5 +4,7 @@ mod act;
 mod cli;
 mod document;
 mod lists;
+mod reach;
 mod schema;
+mod told;
 mod wrong;
