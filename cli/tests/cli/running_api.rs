@@ -146,3 +146,77 @@ fn a_laptop_with_an_address_and_a_token_does_all_of_it() {
         near.stderr
     );
 }
+
+#[test]
+fn what_failed_is_told_alike_here_and_on_a_laptop() {
+    let running = Running::start();
+    let server = start(&running);
+    assert_eq!(
+        running.run(&["runs", "trigger", "broken", "--wait"]).code,
+        1
+    );
+    let told = server.json("runs diagnose broken latest");
+    let failed = &told["failed"][0];
+    assert_eq!(
+        (&failed["task"], &failed["kind"]),
+        (&json!("first"), &json!("permanent"))
+    );
+    assert_eq!(failed["message"], "the source is gone");
+    assert!(
+        failed["meaning"]
+            .as_str()
+            .is_some_and(|says| says.starts_with("Permanent: "))
+    );
+    assert_eq!(told["upstream_failed"], json!(["second"]));
+    let here = running.json(&["runs", "diagnose", "broken", "latest", "--json"]);
+    assert_eq!(
+        (&here["run"], &here["upstream_failed"]),
+        (&told["run"], &told["upstream_failed"])
+    );
+    let text = server.run("runs diagnose broken latest --lines 0").stdout;
+    for part in [
+        "first is failed, attempt 1",
+        "the source is gone",
+        "Permanent: ",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    // The last lines of a log come a moment after the end of its attempt.
+    running.until(|_| {
+        let log = server.run("runs show broken latest --log-failed").stdout;
+        log.starts_with("==> first, attempt 1\n") && log.contains("the source is gone")
+    });
+    let _ = server.run("runs trigger fine --name well --wait");
+    let well = server.run("runs diagnose fine well").stdout;
+    assert!(well.contains("nothing of it failed"), "{well}");
+    let _ = server.run("runs trigger asks");
+    running.until(|_| {
+        let told = server.json("runs diagnose asks latest");
+        told["waiting"][0]["task"] == "sign_off" && told["failed"] == json!([])
+    });
+}
+
+#[test]
+fn what_a_users_token_cannot_do_is_said() {
+    let running = Running::start();
+    let server = start(&running);
+    let _ = server.run("pools set warehouse --slots 8");
+    let pools = server.json("pools list");
+    let mut pools = pools.as_array().expect("it works").iter();
+    let pool = pools.find(|pool| pool["name"] == "warehouse");
+    assert_eq!(pool.expect("it works")["used"], 0, "what is taken is known");
+    for (words, says) in [
+        ("variables list", "with a user's token"),
+        ("variables get region", "with a user's token"),
+        ("connections list", "with a user's token"),
+        ("keys reseal", "with a user's token"),
+        ("dags deploy", "a web server takes no DAGs"),
+        ("users list", "--server"),
+        ("tokens list", "--server"),
+        ("db status", "--server"),
+    ] {
+        let refused = server.run_as("operator", words);
+        assert_eq!(refused.code, 2, "{words}: {}", refused.stderr);
+        assert!(refused.stderr.contains(says), "{words}: {}", refused.stderr);
+    }
+}

@@ -554,6 +554,23 @@ fn a_worker_that_is_sent_to_rest_gets_nothing_until_it_says_that_it_is_back() {
 }
 
 #[test]
+fn a_worker_of_an_older_build_is_not_told_what_it_does_not_know() {
+    let mut kit = fleet(2, 2);
+    let old = kit.workers.get_mut("w1").unwrap();
+    old.hears_drain = false;
+    kit.hello("w1");
+    let drain = |worker: &str| Command::Drain {
+        worker: worker.into(),
+        drain: true,
+    };
+    let refused = kit.ask(drain("w1")).unwrap_err().to_string();
+    assert!(refused.contains("older build"), "{refused}");
+    assert_eq!(kit.drains, []);
+    kit.ask(drain("w2")).unwrap();
+    assert_eq!(kit.drains, [("w2".into(), true)]);
+}
+
+#[test]
 fn a_pool_says_who_holds_it_and_how_many_wait() {
     let mut kit = Kit::with(leased());
     kit.worker(WORKER, 2, &["default"]);

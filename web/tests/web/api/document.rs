@@ -66,9 +66,14 @@ async fn every_operation_is_in_the_document_with_who_may_and_nothing_else_is() {
             "{route:?}"
         );
         let answers = operation["responses"].as_object().expect("it works");
-        for needed in ["200", "401", "403", "404", "422", "503"] {
+        for needed in ["401", "403", "404", "422", "503"] {
             assert!(answers.contains_key(needed), "{route:?} {needed}");
         }
+        assert!(
+            answers.contains_key("200") || answers.contains_key("201"),
+            "{route:?}"
+        );
+        assert!(operation["security"].is_array(), "{route:?}");
         let names = route.path.matches('{').count();
         let parameters = operation["parameters"].as_array().expect("it works");
         let of_path = parameters.iter().filter(|one| one["in"] == "path");
@@ -104,6 +109,42 @@ async fn every_name_in_the_document_leads_to_a_schema() {
     for name in found {
         let at = name.strip_prefix('#').expect("it works");
         assert!(document.pointer(at).is_some(), "{name}");
+    }
+}
+
+/// What is wrong with what an operation says of itself.
+fn untold(document: &Value, operation: &Value) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for one in operation["parameters"].as_array().into_iter().flatten() {
+        if one["description"].as_str().unwrap_or_default().is_empty() || !one["schema"].is_object()
+        {
+            wrong.push(format!("{} is not explained", one["name"]));
+        }
+        if one["in"] == "path" && one["example"].as_str().unwrap_or_default().is_empty() {
+            wrong.push(format!("{} has no example", one["name"]));
+        }
+    }
+    let answers = operation["responses"].as_object().into_iter().flatten();
+    let answers = answers.map(|(_, answer)| &answer["content"]);
+    let all = answers.chain([&operation["requestBody"]["content"]]);
+    for (kind, content) in all.filter_map(Value::as_object).flatten() {
+        let (schema, example) = (&content["schema"], &content["example"]);
+        if kind.ends_with("json") {
+            wrong.extend(check(document, schema, example));
+        }
+    }
+    wrong
+}
+
+#[tokio::test]
+async fn parameters_are_explained_and_examples_are_as_their_schemas_say() {
+    let kit = Kit::new().await;
+    let document = kit.look("viewer", "/api/v1/openapi.json").await;
+    for (route, methods) in document["paths"].as_object().expect("it works") {
+        for (method, operation) in methods.as_object().expect("it works") {
+            let wrong = untold(&document, operation);
+            assert_eq!(wrong, Vec::<String>::new(), "{method} {route}");
+        }
     }
 }
 
