@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 /// No schema is followed deeper: some hold themselves.
-const DEPTH_MAX: usize = 6;
+const DEPTH_MAX: usize = 12;
 
 /// A value that this schema of the document takes.
 pub(super) fn of(document: &Value, schema: &Value) -> Value {

@@ -38,6 +38,11 @@ async fn the_grid_is_told_column_by_column() {
     );
 }
 
+fn time(value: &serde_json::Value) -> chrono::DateTime<chrono::FixedOffset> {
+    let text = value.as_str().expect("it works");
+    chrono::DateTime::parse_from_rfc3339(text).expect("a time")
+}
+
 #[tokio::test]
 async fn a_run_over_time_names_what_decided_its_end() {
     let kit = Kit::new().await;
@@ -58,7 +63,7 @@ async fn a_run_over_time_names_what_decided_its_end() {
             doings.contains(&span["doing"].as_str().expect("it works")),
             "{span}"
         );
-        assert!(span["from"].as_str() <= span["to"].as_str(), "{span}");
+        assert!(time(&span["from"]) <= time(&span["to"]), "{span}");
     }
 }
 
