@@ -189,6 +189,7 @@ fn attempt_row(task: &TaskRow, now: Timestamp) -> AttemptRow {
         message: None,
         help: None,
         retry_at: None,
+        deferred_at: None,
     }
 }
 

@@ -45,6 +45,7 @@ static STEPS: &[Known] = steps! {
     2 "0002_log_left",
     3 "0003_access",
     4 "0004_pool_note",
+    5 "0005_attempt_deferred",
     6 "0006_version_index",
 };
 

@@ -2,13 +2,14 @@
 // The place in the log is a line, not a pixel, because no browser has a page that is as high as a log of ten million lines.
 import { Folds, foldGroups, titleOf } from "tidemill/log_folds.js";
 import { address as addressWith, element, row, parseRange, hashOf, wordOf } from "tidemill/log_lines.js";
+import { follow } from "tidemill/log_live.js";
+import { picks } from "tidemill/log_pick.js";
 import { scrolls } from "tidemill/log_scroll.js";
 
 const ROW = 20;
 const HIGH_MAX = 8_000_000;
 const PART = 200;
 const KEPT_MAX = 20_000;
-const POLL = 2000;
 
 const root = document.getElementById("log");
 const view = root?.querySelector(".view");
@@ -26,6 +27,8 @@ function start() {
   pane.append(list);
 
   let total = Number(root.dataset.total);
+  // Lines of all levels.
+  let known = 0;
   let firstError = Number(root.dataset.error ?? 0);
   let over = root.dataset.over === "true";
   let narrowed = false;
@@ -65,6 +68,7 @@ function start() {
     if (lines !== asked) return page;
     if (page.total < total) { lines.clear(); folds.clear(); drop(); }
     total = page.total;
+    known = page.total_of_all;
     over = over || page.finished;
     firstError = page.first_error ?? 0;
     narrowed = page.total_of_all !== page.total;
@@ -83,13 +87,20 @@ function start() {
   const address = (change, hash = "log") => addressWith({ attempt: pages.searchParams.get("attempt"), level: level.value, ...change }, hash);
   const addressOf = (lines) => address({ line: wordOf(lines) }, hashOf(lines));
 
+  // By their numbers, of all that the level lets through.
+  async function between(first, last) {
+    const page = await ask({ line: first, lines: last - first + 1 });
+    return page.lines.filter((line) => line.number >= first && line.number <= last);
+  }
+  const picked = picks(root, { read: between, address: addressOf });
+
   const drop = () => { rows.clear(); list.replaceChildren(); };
 
   function made(at) {
     const line = lines.get(at);
     if (!line) return { item: element("li", "wait", "…"), known: false };
     const href = addressOf({ first: line.number, last: line.number });
-    return { item: row(line, { href, search: search.text, folded: folds.has(at) }), known: true };
+    return { item: row(line, { href, search: search.text, under: folds.under(at) }), known: true };
   }
 
   // Puts the lines in view into the page. A line that stays in view stays the same element, so what is selected stays selected.
@@ -123,6 +134,7 @@ function start() {
     const firstHeight = wrap ? rows.get(places[0])?.item.offsetHeight ?? ROW : ROW;
     const shift = ends ? Math.max(0, list.offsetHeight - view.clientHeight + 18) : (top - first) * firstHeight;
     list.style.transform = `translateY(${-shift}px)`;
+    picked(range);
     const scroll = topMax() > 0 ? (top / topMax()) * scrollMax() : 0;
     if (Math.abs(view.scrollTop - scroll) > 1) view.scrollTop = scroll;
     expected = view.scrollTop;
@@ -154,16 +166,20 @@ function start() {
     } catch { lost(); }
   }
 
-  async function tail() {
-    if (!over && !document.hidden && !busy) {
-      const stays = !atEnd();
-      try {
-        await read({ from: total });
-        if (!stays) top = topMax();
-        draw();
-      } catch { lost(); }
-    }
-    if (!over) setTimeout(tail, POLL);
+  // What came since the log was read last. Whoever is at its end stays there.
+  async function more() {
+    const stays = !atEnd();
+    try {
+      await read({ from: total });
+      if (!stays) top = topMax();
+      draw();
+    } catch { lost(); }
+  }
+
+  function live() {
+    const url = new URL(root.dataset.live, location.href);
+    url.searchParams.set("after", known);
+    return url;
   }
 
   async function find(step) {
@@ -291,7 +307,7 @@ function start() {
     if (!opensAt) move(topMax());
     if (asked.get("find")) find(1);
     else if (range) toLine(range.first);
-    if (!over) setTimeout(tail, POLL);
+    follow(live, { more, isOver: () => over });
   }
   // Without an answer the page stays as the server wrote it.
   open().catch(lost);

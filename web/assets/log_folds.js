@@ -8,10 +8,15 @@ export const titleOf = (text) => GROUP.exec(text)?.[1];
 export const endsGroup = (text) => END.test(text);
 
 export class Folds {
-  // The place of a group's line, and of the last line that is hidden under it.
+  // The place of a group's line, of the last line that is hidden under it, and how long it took in seconds.
   #ranges = [];
 
   clear() { this.#ranges = []; }
+  // What is under a folded group.
+  under(at) {
+    const range = this.#ranges.find(([from]) => from === at);
+    return range ? { lines: range[1] - range[0], took: range[2] } : null;
+  }
   has(at) { return this.#ranges.some(([from]) => from === at); }
   get any() { return this.#ranges.length > 0; }
 
@@ -19,12 +24,12 @@ export class Folds {
     return this.#ranges.reduce((sum, [from, to]) => sum + to - from, 0);
   }
 
-  add(from, to) {
+  add(from, to, took) {
     if (to <= from) return;
     // What is folded within another is part of it.
     if (this.#ranges.some(([first, last]) => from > first && from <= last)) return;
     this.#ranges = this.#ranges.filter(([first]) => first < from || first > to);
-    this.#ranges.push([from, to]);
+    this.#ranges.push([from, to, took]);
     this.#ranges.sort((a, b) => a[0] - b[0]);
   }
 
@@ -57,7 +62,7 @@ export class Folds {
 
 // Folds groups: all that begin after this line, or the first of them. The server finds where they begin and end.
 export async function foldGroups(folds, { ask, placeOf, last }, number, isAll) {
-  let [after, open, folded] = [number, null, 0];
+  let [after, open, folded, began] = [number, null, 0, 0];
   while (after !== null && folded < GROUPS_MAX) {
     const found = await ask({ text: "group::", after }, "/find");
     for (const line of found.lines) {
@@ -65,12 +70,12 @@ export async function foldGroups(folds, { ask, placeOf, last }, number, isAll) {
       if (!begins && !endsGroup(line.m)) continue;
       const at = await placeOf(line.number);
       if (open !== null) {
-        folds.add(open, begins ? at - 1 : at);
+        folds.add(open, begins ? at - 1 : at, (line.t - began) / 1e6);
         if (!isAll) return;
         folded += 1;
         open = null;
       }
-      if (begins) open = at;
+      if (begins) [open, began] = [at, line.t];
     }
     after = found.next ?? null;
   }

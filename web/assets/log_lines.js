@@ -1,5 +1,5 @@
 // A line of a log as an element, and what is marked in it.
-import { stamp } from "tidemill/times.js";
+import { stamp, took } from "tidemill/times.js";
 import { titleOf, endsGroup } from "tidemill/log_folds.js";
 
 export function element(name, className, text) {
@@ -50,7 +50,7 @@ function marked(text, wanted) {
 }
 
 // The element of a line. A group's has a button that folds it.
-export function row(line, { href, search, folded }) {
+export function row(line, { href, search, under }) {
   const made = element("li", line.l);
   const number = element("a", "", line.number);
   number.href = href;
@@ -63,12 +63,13 @@ export function row(line, { href, search, folded }) {
   const text = marked(title ?? line.m, search);
   if (title !== undefined) {
     made.classList.add("group");
-    const button = element("button", "fold", folded ? "▸" : "▾");
+    const button = element("button", "fold", under ? "▸" : "▾");
     button.type = "button";
     button.dataset.group = line.number;
-    button.setAttribute("aria-expanded", String(!folded));
-    button.setAttribute("aria-label", `${folded ? "Unfold" : "Fold"} ${title}`);
+    button.setAttribute("aria-expanded", String(!under));
+    button.setAttribute("aria-label", `${under ? "Unfold" : "Fold"} ${title}`);
     text.prepend(button, " ");
+    if (under) text.append(" ", element("small", "", under.took === undefined ? `${under.lines} lines` : `${under.lines} lines, ${took(Math.max(0, under.took))}`));
   } else if (endsGroup(line.m)) made.classList.add("ends");
   if (line.s) text.prepend(element("i", "", line.s), " ");
   if (line.k) text.append(" ", element("small", "", JSON.stringify(line.k)));

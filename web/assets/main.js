@@ -4,4 +4,5 @@ import "tidemill/keys.js";
 import "tidemill/palette.js";
 import "tidemill/fresh.js";
 import "tidemill/grid.js";
+import "tidemill/views.js";
 import "tidemill/log.js";

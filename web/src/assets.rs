@@ -26,7 +26,7 @@ const DAG_STYLE: &str = include_str!("../assets/dag.css");
 const API_STYLE: &str = include_str!("../assets/api.css");
 
 /// Name, kind, contents. The style of drawings is added to that of pages.
-const FILES: [(&str, &str, &str); 13] = [
+const FILES: [(&str, &str, &str); 16] = [
     ("tidemill.css", CSS, include_str!("../assets/tidemill.css")),
     ("theme.js", SCRIPT, include_str!("../assets/theme.js")),
     ("main.js", SCRIPT, include_str!("../assets/main.js")),
@@ -45,11 +45,14 @@ const FILES: [(&str, &str, &str); 13] = [
         SCRIPT,
         include_str!("../assets/log_folds.js"),
     ),
+    ("log_live.js", SCRIPT, include_str!("../assets/log_live.js")),
+    ("log_pick.js", SCRIPT, include_str!("../assets/log_pick.js")),
     (
         "log_scroll.js",
         SCRIPT,
         include_str!("../assets/log_scroll.js"),
     ),
+    ("views.js", SCRIPT, include_str!("../assets/views.js")),
     ("palette.js", SCRIPT, include_str!("../assets/palette.js")),
     ("icon.svg", SVG, include_str!("../assets/icon.svg")),
 ];

@@ -23,7 +23,7 @@ fn migrated() -> TempDir {
         (made.code, made.stdout.as_str()),
         (
             0,
-            "took step 1 (0001_tables)\ntook step 2 (0002_log_left)\ntook step 3 (0003_access)\ntook step 4 (0004_pool_note)\ntook step 6 (0006_version_index)\n"
+            "took step 1 (0001_tables)\ntook step 2 (0002_log_left)\ntook step 3 (0003_access)\ntook step 4 (0004_pool_note)\ntook step 5 (0005_attempt_deferred)\ntook step 6 (0006_version_index)\n"
         ),
         "{}",
         made.stderr

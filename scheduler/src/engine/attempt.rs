@@ -407,6 +407,9 @@ impl World {
         let deadline = slot.deadline.get();
         // By another leader's clock it may have begun later than it is now.
         let began = slot.started_at.max(slot.queued_at);
+        let ended_at = began.get().map_or(now, |began| now.max(began));
+        let waited = state == TaskState::Deferred;
+        let deferred_at = slot.since.get().filter(|_| waited);
         self.changes.attempts.push(AttemptRow {
             id: slot.attempt,
             of,
@@ -416,11 +419,12 @@ impl World {
             worker: worker.and_then(|worker| self.workers.name(worker.get())),
             queued_at: slot.queued_at.get().unwrap_or(now),
             started_at: slot.started_at.get(),
-            ended_at: began.get().map_or(now, |began| now.max(began)),
+            ended_at,
             error_kind: cause.kind,
             message: cause.message,
             help: cause.help,
             retry_at: None,
+            deferred_at: deferred_at.map(|since| since.min(ended_at)),
         });
         slot.ended_attempt = slot.attempt;
         slot.edits += 1;

@@ -303,23 +303,8 @@ impl Engine {
         for at in which {
             changed.extend(world.mark_one(run, *at, state, touch));
         }
-        if state != TaskState::Failed {
-            // What could not run because of them may be able to now.
-            let mut after: BTreeSet<Pos> = BTreeSet::new();
-            for at in which {
-                after.extend(reached(&run.plan, at.pos, |plan, pos| &plan.task(pos).down));
-            }
-            for pos in after {
-                for at in run.instances_of(pos) {
-                    if run
-                        .slot(at)
-                        .is_some_and(|slot| slot.state == TaskState::UpstreamFailed)
-                        && !which.contains(&at)
-                    {
-                        changed.extend(world.clear_one(run, at, touch));
-                    }
-                }
-            }
+        for at in armed_again(run, which, state) {
+            changed.extend(world.clear_one(run, at, touch));
         }
         run.edits += 1;
         run.touched = Some(touch.clone());
@@ -343,6 +328,23 @@ impl Engine {
         }
         changed
     }
+}
+
+/// What could not run because of these tasks, and may be able to once they count as having ended like this.
+pub(super) fn armed_again(run: &Run, which: &BTreeSet<At>, state: TaskState) -> BTreeSet<At> {
+    if state == TaskState::Failed {
+        return BTreeSet::new();
+    }
+    let mut after: BTreeSet<Pos> = BTreeSet::new();
+    for at in which {
+        after.extend(reached(&run.plan, at.pos, |plan, pos| &plan.task(pos).down));
+    }
+    let blocked = |at: &At| {
+        let slot = run.slot(*at);
+        slot.is_some_and(|slot| slot.state == TaskState::UpstreamFailed) && !which.contains(at)
+    };
+    let instances = after.into_iter().flat_map(|pos| run.instances_of(pos));
+    instances.filter(blocked).collect()
 }
 
 impl World {

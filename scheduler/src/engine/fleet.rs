@@ -10,12 +10,14 @@ use tidemill_core::state::TaskState;
 use tidemill_core::time::Timestamp;
 use tidemill_core::version::Version;
 
-use super::lanes::PoolIx;
+use super::lanes::{LaneKey, Order, PoolIx};
 use super::machine::Engine;
 use super::run::{At, Run};
 
 /// So many of those who hold a pool are named.
 const HOLDERS_MAX: usize = 200;
+/// So many tasks in line are looked at for the one that waits longest: whoever looks must not hold the leader up.
+const LOOKED_AT_MAX: usize = 20_000;
 
 /// The workers, and what waits for them.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -68,6 +70,9 @@ pub struct Waiting {
     /// Since when the one waits that goes next.
     #[serde(default)]
     pub next_since: Option<Timestamp>,
+    /// Since when the one waits that waits longest, which is not always the next. Of very many only the first are looked at.
+    #[serde(default)]
+    pub oldest_since: Option<Timestamp>,
 }
 
 /// A pool.
@@ -199,24 +204,16 @@ impl Engine {
         for (key, waiting) in world.lanes.waiting() {
             *counts.entry((key.plan, key.queue)).or_default() += waiting;
         }
-        let mut next: BTreeMap<(u32, u32), Timestamp> = BTreeMap::new();
-        for (key, first) in world.lanes.firsts() {
-            let at = At {
-                pos: first.at,
-                index: first.index,
-            };
-            let run = self.runs.get(&first.run);
-            let since = run.and_then(|run| run.slot(at)?.since.get());
-            if let Some(since) = since {
-                let next = next.entry((key.plan, key.queue)).or_insert(since);
-                *next = since.min(*next);
-            }
-        }
+        let next = self.earliest(world.lanes.firsts());
+        let waiting = world.lanes.all_waiting();
+        let waiting = waiting.map(|(key, waiting)| (key, &waiting.order));
+        let oldest = self.earliest(waiting.take(LOOKED_AT_MAX));
         let waiting = counts
             .into_iter()
             .filter(|(_, tasks)| *tasks > 0)
             .map(|((plan, queue), tasks)| {
                 let next_since = next.get(&(plan, queue)).copied();
+                let oldest_since = oldest.get(&(plan, queue)).copied().or(next_since);
                 let plan = &world.plans[plan as usize];
                 let of = (&plan.definition().id, &plan.version);
                 let class = world.workers.known_class(queue, of);
@@ -227,10 +224,34 @@ impl Engine {
                     tasks,
                     workers: class.map_or(0, |class| world.workers.room(class).0),
                     next_since,
+                    oldest_since,
                 }
             })
             .collect();
         Fleet { workers, waiting }
+    }
+
+    /// Since when the one of these waits that waits longest, by version and queue.
+    fn earliest<'a>(
+        &self,
+        waiting: impl Iterator<Item = (&'a LaneKey, &'a Order)>,
+    ) -> BTreeMap<(u32, u32), Timestamp> {
+        let mut earliest: BTreeMap<(u32, u32), Timestamp> = BTreeMap::new();
+        for (key, order) in waiting {
+            let at = At {
+                pos: order.at,
+                index: order.index,
+            };
+            let run = self.runs.get(&order.run);
+            // What no longer waits is still in line until its turn.
+            let slot = run.and_then(|run| run.slot(at));
+            let slot = slot.filter(|slot| slot.state == TaskState::Scheduled);
+            if let Some(since) = slot.and_then(|slot| slot.since.get()) {
+                let known = earliest.entry((key.plan, key.queue)).or_insert(since);
+                *known = since.min(*known);
+            }
+        }
+        earliest
     }
 }
 

@@ -477,3 +477,23 @@ fn alerts_tell_of_the_last_failure_and_of_each_retry_once() {
     kit.tell(Input::Tick);
     assert_eq!(kit.alerts().len(), 3);
 }
+
+#[test]
+fn an_attempt_that_is_over_says_since_when_it_waited_for_something_outside() {
+    let mut kit = Kit::of(dag("d", [task("a"), task("b")]));
+    let run = kit.trigger("d");
+    kit.start(run, "a");
+    kit.advance(seconds(10));
+    kit.defer(run, "a");
+    let since = kit.row(run, "a").since;
+    kit.advance(seconds(10));
+    kit.recover();
+    kit.finish(run, "a");
+    kit.finish(run, "b");
+    let attempts: Vec<_> = kit.mirror.attempts.values().collect();
+    let [a, b] = attempts.as_slice() else {
+        panic!("{attempts:?}");
+    };
+    assert_eq!((a.deferred_at, b.deferred_at), (Some(since), None));
+    assert!(since < a.ended_at);
+}

@@ -271,8 +271,18 @@ fn marking_a_failed_task_as_succeeded_releases_what_could_not_run() {
     kit.finish(run, "x");
     kit.fail(run, "a");
     assert_eq!(kit.run_state(run), RunState::Failed);
+    let mark = |state| Command::Mark {
+        select: select(run, &["a"]),
+        around: Around::default(),
+        state,
+        note: None,
+    };
+    let shown = kit.dry_run(mark(TaskState::Skipped)).unwrap();
+    assert_eq!(names(&shown), ["a", "b", "c"]);
+    let shown = kit.dry_run(mark(TaskState::Success)).unwrap();
     let changed = kit.mark(run, &["a"], TaskState::Success);
     assert_eq!(names(&changed), ["a", "b", "c"]);
+    assert_eq!(shown, changed, "what was shown is what was done");
     assert_eq!(kit.run_state(run), RunState::Running);
     assert_eq!(kit.state(run, "a"), TaskState::Success);
     assert_eq!(kit.row(run, "a").number, 1, "it did not run again");

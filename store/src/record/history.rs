@@ -89,6 +89,8 @@ pub struct AttemptRow {
     pub help: Option<Arc<str>>,
     /// When the next attempt begins, if one was decided.
     pub retry_at: Option<Timestamp>,
+    /// Since when it waited for something outside, until it ended. None if it did not, and for attempts of before this was kept.
+    pub deferred_at: Option<Timestamp>,
 }
 
 /// Table `output`, key `attempt`: what an attempt returned.

@@ -23,6 +23,7 @@ impl Write for AttemptRow {
         to.text(self.message.as_deref());
         to.text(self.help.as_deref());
         to.time(self.retry_at);
+        to.time(self.deferred_at);
     }
 }
 
@@ -44,6 +45,7 @@ impl Read for AttemptRow {
             message: from.opt_text()?,
             help: from.opt_text()?,
             retry_at: from.opt_time()?,
+            deferred_at: from.opt_time()?,
         })
     }
 }

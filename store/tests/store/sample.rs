@@ -191,6 +191,7 @@ pub(crate) fn attempt_row(id: i64, of: InstanceRef) -> AttemptRow {
         message: Some(text(HOSTILE)),
         help: Some(text(HOSTILE)),
         retry_at: Some(at(33)),
+        deferred_at: Some(at(32)),
     }
 }
 

@@ -192,6 +192,7 @@ impl Writer {
                 message: message.filter(|_| failed).map(Into::into),
                 help: None,
                 retry_at: None,
+                deferred_at: None,
             });
         }
         let attempt = AttemptNo(if ran { self.attempts } else { 0 });

@@ -1,5 +1,6 @@
 //! The DAGs of the site under test. Tasks look at signs, files in the folder `signs`, so that a story decides what they do:
-//! `mended.<run>` lets a task succeed that fails without it, `go.<run>` lets one end that holds on.
+//! `mended.<run>` lets a task succeed that fails without it, `go.<run>` lets one end that holds on, `speak.<run>` makes it say
+//! something before.
 
 use std::ffi::OsString;
 use std::io::Write as _;
@@ -60,7 +61,12 @@ async fn count_stock(ctx: &TaskContext, shop: String) -> TaskResult<u64> {
 /// Holds on until it may go.
 #[task]
 async fn hold_on(ctx: &TaskContext) -> TaskResult {
+    let mut is_said = false;
     while !is_up("go", ctx) {
+        if !is_said && is_up("speak", ctx) {
+            ctx.info("half of it is packed");
+            is_said = true;
+        }
         ctx.sleep(Duration::from_millis(100)).await;
     }
     Ok(())

@@ -6,9 +6,11 @@ mod failed;
 mod grid;
 mod log;
 mod many;
+mod night;
 mod phone;
 mod plain;
 mod runs;
+mod sealed;
 mod trigger;
 
 use tidemill_browser::{Browser, story};

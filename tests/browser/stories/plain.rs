@@ -38,6 +38,12 @@ pub(crate) fn pages(site: &Site) -> Vec<String> {
         "/dags/orders_daily/runs/plain/tasks/load",
         "/dags/orders_daily/runs/plain/tasks/load/clear?scope=downstream",
         "/dags/orders_daily/runs/plain/tasks/load/mark",
+        "/dags/orders_daily/runs/plain/tasks/load/alike",
+        "/dags/move_warehouse/runs/on_and_on/priority",
+        "/variables",
+        "/connections",
+        "/pools",
+        "/audit",
     ];
     pages.map(ToOwned::to_owned).to_vec()
 }

@@ -45,22 +45,18 @@ impl Cookie {
     /// The cookie of somebody who is on their way to an account elsewhere, for ten minutes. They come back by a link of another
     /// site.
     #[must_use]
-    pub(crate) const fn away(https: bool) -> Self {
-        let (name, attributes) = if https {
-            (
-                "__Host-tidemill-away",
-                "Path=/; HttpOnly; Secure; SameSite=Lax; Max-Age=600",
-            )
+    pub(crate) fn away((https, port): (bool, Option<u16>)) -> Self {
+        let attributes = if https {
+            "Path=/; HttpOnly; Secure; SameSite=Lax; Max-Age=600"
         } else {
-            (
-                "tidemill-away",
-                "Path=/; HttpOnly; SameSite=Lax; Max-Age=600",
-            )
+            "Path=/; HttpOnly; SameSite=Lax; Max-Age=600"
         };
-        Self {
-            name: Cow::Borrowed(name),
-            attributes,
-        }
+        let name = match (https, port) {
+            (true, _) => "__Host-tidemill-away".into(),
+            (false, Some(port)) => format!("tidemill-away_{port}").into(),
+            (false, None) => "tidemill-away".into(),
+        };
+        Self { name, attributes }
     }
 
     /// The secret that a request brings.
@@ -116,6 +112,10 @@ mod tests {
         assert_eq!(one.read(&both), Some("first"));
         assert_eq!(other.read(&both), Some("second"));
         assert_eq!(other.read(&sent(&[&one])), None);
+        let away = |port| Cookie::away((false, Some(port)));
+        let both = sent(&[&away(8080), &away(8081)]);
+        assert_eq!(away(8080).read(&both), Some("first"));
+        assert_eq!(away(8081).read(&both), Some("second"));
     }
 
     #[test]

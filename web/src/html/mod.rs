@@ -40,6 +40,16 @@ impl Html {
         Self(when.to_string())
     }
 
+    /// How long until an instant, kept current.
+    pub(crate) fn of_until(until: Until) -> Self {
+        Self(until.to_string())
+    }
+
+    /// How long since an instant, kept current.
+    pub(crate) fn of_since(since: Since) -> Self {
+        Self(since.to_string())
+    }
+
     /// A link within these pages.
     pub(crate) fn link(href: &str, words: &str) -> Self {
         Self(format!(

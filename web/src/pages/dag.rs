@@ -36,6 +36,7 @@ use crate::paths;
 use crate::routes::{Routes, ThisDag};
 pub(super) use head::known;
 use head::{Head, View};
+pub(super) use tasks::Spans;
 
 /// A page of the grid has about so many squares: a wide DAG shows fewer runs.
 const SQUARES_MAX: usize = 10_000;

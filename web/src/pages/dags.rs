@@ -94,7 +94,7 @@ struct DagLine {
     last: Option<Chip>,
     bars: Html,
     schedule: String,
-    next: String,
+    next: Html,
     operates: bool,
     /// Whether a trigger asks for something.
     asks: bool,

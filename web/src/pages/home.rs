@@ -6,14 +6,17 @@ use std::time::Duration;
 
 use askama::Template;
 use tidemill_core::id::{DagId, TaskId};
+use tidemill_core::protocol::NOT_MAPPED;
 use tidemill_core::state::RunState;
 use tidemill_core::time::Timestamp;
 use tidemill_store::history::{Cursor, Failure, RunFilter};
+use tidemill_store::record::RunHead;
 
 use super::page;
-use super::rows::{RunLine, known, next_due};
+use super::rows::{RunLine, known, next_due, recent};
+use super::usual::{LATE, Usual};
 use crate::frame::Frame;
-use crate::html::{Chip, Since, Tone, Until, When, day};
+use crate::html::{Chip, Html, Since, Tone, Until, When, day};
 use crate::oops::Oops;
 use crate::paths;
 
@@ -38,6 +41,8 @@ struct Cause {
     runs: usize,
     since: When,
     href: String,
+    /// All runs that failed for it.
+    alike: String,
 }
 
 struct Running {
@@ -46,6 +51,9 @@ struct Running {
     href: String,
     chip: Chip,
     elapsed: Option<Since>,
+    /// When it usually ends; in words once that is over.
+    expected: Option<Html>,
+    late: Option<Chip>,
 }
 
 struct Next {
@@ -87,15 +95,22 @@ pub(crate) async fn show(frame: Frame) -> Result<Home, Oops> {
         ..RunFilter::default()
     };
     let running = store.runs(&running, Cursor::START, RUNNING_MAX).await?;
+    let usual = usual(&recent(&frame).await?);
     let running = running.iter().filter(|run| frame.sees(&run.dag));
     let running = running.map(|run| {
         let line = RunLine::new(run, now);
+        let usual = usual.get(&run.dag).copied().flatten();
+        let expected = run.started_at.zip(usual);
         Running {
             dag: line.dag,
             name: line.name,
             href: line.href,
             chip: line.chip,
             elapsed: run.started_at.map(|at| Since { now, at }),
+            expected: expected.map(|(began, usual)| usual.expects(began, now)),
+            late: expected
+                .filter(|(began, usual)| usual.is_late(now.since(*began)))
+                .map(|_| LATE),
         }
     });
     let mut next: Vec<(Timestamp, DagId)> = known(&frame)
@@ -124,6 +139,16 @@ pub(crate) async fn show(frame: Frame) -> Result<Home, Oops> {
             .collect(),
         frame,
     })
+}
+
+/// What the last runs of each DAG took that went well.
+fn usual(recent: &HashMap<DagId, Vec<RunHead>>) -> HashMap<DagId, Option<Usual>> {
+    let of = |(dag, runs): (&DagId, &Vec<RunHead>)| {
+        let well = runs.iter().filter(|run| run.state == RunState::Success);
+        let spans = well.filter_map(|run| Some(run.ended_at?.since(run.started_at?)));
+        (dag.clone(), Usual::of(spans))
+    };
+    recent.iter().map(of).collect()
 }
 
 async fn health(frame: &Frame) -> Result<Vec<HealthLine>, Oops> {
@@ -206,6 +231,18 @@ fn causes(failures: impl Iterator<Item = Failure>) -> Vec<Cause> {
                 failure.task.as_str(),
                 failure.of.map_index,
             ),
+            alike: {
+                let task = paths::task(
+                    &failure.run.dag,
+                    &failure.run.name,
+                    failure.task.as_str(),
+                    NOT_MAPPED,
+                );
+                match failure.of.map_index {
+                    NOT_MAPPED => format!("{task}/alike"),
+                    index => format!("{task}/alike?index={index}"),
+                }
+            },
             dag: failure.run.dag,
             task: failure.task,
             runs: 1,

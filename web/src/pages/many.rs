@@ -12,6 +12,7 @@ use super::page;
 use super::rows::{self, Known};
 use crate::door::{Asked, DoorError};
 use crate::frame::Frame;
+use crate::html::in_time;
 use crate::input::Sent;
 use crate::oops::Oops;
 use crate::paths;
@@ -157,10 +158,12 @@ fn follows(frame: &Frame, known: &Known, (pause, on): (bool, usize)) -> String {
                 row,
                 spec: Arc::clone(&known.spec),
             };
-            match rows::next(&known, frame.now).as_str() {
-                "–" => "no run is planned by time".to_owned(),
-                "now" => "a run is due at once".to_owned(),
-                next => format!("its next run is due {next}"),
+            match rows::next_due(&known, frame.now) {
+                None => "no run is planned by time".to_owned(),
+                Some(at) => match in_time(frame.now, at).as_str() {
+                    "now" => "a run is due at once".to_owned(),
+                    next => format!("its next run is due {next}"),
+                },
             }
         }
     }

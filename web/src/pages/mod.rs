@@ -26,6 +26,7 @@ mod settings;
 mod sure;
 mod task;
 mod trigger;
+mod usual;
 mod variables;
 mod workers;
 
@@ -105,9 +106,12 @@ fn of_dag(routes: Routes) -> Routes {
 }
 
 fn of_run(routes: Routes) -> Routes {
+    const PRIORITY: &str = "/dags/{dag}/runs/{run}/priority";
     const DEED: &str = "/dags/{dag}/runs/{run}/do/{deed}";
     routes
         .get("/dags/{dag}/runs/{run}", Policy::VIEW_DAG, run::show)
+        .get(PRIORITY, Policy::OPERATE_DAG, run::priority)
+        .post(PRIORITY, Policy::OPERATE_DAG, run::set_priority)
         .get(DEED, Policy::OPERATE_DAG, run::preview)
         .post(DEED, Policy::OPERATE_DAG, run::carry_out)
 }
@@ -116,7 +120,10 @@ fn of_task(routes: Routes) -> Routes {
     const TASK: &str = "/dags/{dag}/runs/{run}/tasks/{task}";
     const LOG: &str = "/dags/{dag}/runs/{run}/tasks/{task}/log";
     const FIND: &str = "/dags/{dag}/runs/{run}/tasks/{task}/log/find";
+    const LIVE: &str = "/dags/{dag}/runs/{run}/tasks/{task}/log/live";
     const RAW: &str = "/dags/{dag}/runs/{run}/tasks/{task}/log/raw";
+    const COMPARE: &str = "/dags/{dag}/runs/{run}/tasks/{task}/compare";
+    const ALIKE: &str = "/dags/{dag}/runs/{run}/tasks/{task}/alike";
     const CLEAR: &str = "/dags/{dag}/runs/{run}/tasks/{task}/clear";
     const MARK: &str = "/dags/{dag}/runs/{run}/tasks/{task}/mark";
     let (see, operate) = (Policy::VIEW_DAG, Policy::OPERATE_DAG);
@@ -124,7 +131,10 @@ fn of_task(routes: Routes) -> Routes {
         .get(TASK, see, task::show)
         .get(LOG, see, task::lines)
         .get(FIND, see, task::find)
+        .get(LIVE, see, task::listen_to_log)
         .get(RAW, see, task::raw)
+        .get(COMPARE, see, task::compare)
+        .get(ALIKE, see, task::alike)
         .get(CLEAR, operate, task::preview_clear)
         .post(CLEAR, operate, task::clear)
         .get(MARK, operate, task::preview_mark)

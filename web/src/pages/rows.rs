@@ -11,7 +11,7 @@ use tidemill_store::history::Cursor;
 use tidemill_store::record::{DagRow, RunHead, RunRow};
 
 use crate::frame::Frame;
-use crate::html::{Bar, Chip, Html, When, bars, in_time, took};
+use crate::html::{Bar, Chip, Html, Since, Until, When, bars, took};
 use crate::oops::Oops;
 use crate::paths;
 
@@ -27,7 +27,7 @@ pub(crate) struct RunLine {
     pub(crate) kind: &'static str,
     pub(crate) start: When,
     pub(crate) started: Option<When>,
-    pub(crate) took: String,
+    pub(crate) took: Html,
     pub(crate) why: Option<Arc<str>>,
 }
 
@@ -41,7 +41,7 @@ impl RunLine {
             kind: run.kind.word(),
             start: When(run.start),
             started: run.started_at.map(When),
-            took: lasted(run.started_at, run.ended_at, now).map_or_else(|| "–".to_owned(), took),
+            took: time(run.started_at, run.ended_at, now),
             why: run.quarantine.clone().or_else(|| run.why.clone()),
         }
     }
@@ -55,7 +55,7 @@ impl RunLine {
             kind: run.kind.word(),
             start: When(run.start),
             started: run.started_at.map(When),
-            took: String::new(),
+            took: Html::default(),
             why: None,
         }
     }
@@ -167,11 +167,20 @@ pub(crate) fn schedule(schedule: &Schedule) -> String {
     }
 }
 
-/// When it runs next, in words.
-pub(crate) fn next(known: &Known, now: Timestamp) -> String {
+/// When it runs next, in words that stay current.
+pub(crate) fn next(known: &Known, now: Timestamp) -> Html {
     match next_due(known, now) {
-        Some(at) => in_time(now, at),
-        None => "–".to_owned(),
+        Some(at) => Html::of_until(Until { now, at }),
+        None => Html::text("–"),
+    }
+}
+
+/// How long a run took; of one that is on, in words that stay current.
+pub(crate) fn time(started: Option<Timestamp>, ended: Option<Timestamp>, now: Timestamp) -> Html {
+    match (started, ended) {
+        (None, _) => Html::text("–"),
+        (Some(at), None) => Html::of_since(Since { now, at }),
+        (Some(started), Some(ended)) => Html::text(&took(ended.since(started))),
     }
 }
 

@@ -10,7 +10,7 @@ use tidemill_scheduler::engine::{Command, Fleet, Waiting};
 
 use super::page;
 use crate::frame::Frame;
-use crate::html::took;
+use crate::html::Since;
 use crate::input::{At, Sent};
 use crate::oops::Oops;
 use crate::paths;
@@ -21,8 +21,8 @@ use crate::shown::ask;
 #[derive(Default)]
 struct Queue {
     waiting: usize,
-    /// Since when the one waits that goes next.
-    next_since: Option<Timestamp>,
+    /// Since when the one waits that waits longest.
+    oldest: Option<Timestamp>,
     workers: usize,
     free: u32,
     slots: u32,
@@ -32,7 +32,7 @@ struct Queue {
 struct QueueLine {
     name: String,
     waiting: usize,
-    next: Option<String>,
+    oldest: Option<Since>,
     workers: usize,
     free: u32,
     slots: u32,
@@ -87,12 +87,14 @@ fn queues(frame: &Frame, fleet: &Fleet, waiting: &[Waiting]) -> Vec<QueueLine> {
     for line in waiting {
         let of = all.entry(&line.queue).or_default();
         of.waiting += line.tasks;
-        of.next_since = [of.next_since, line.next_since].into_iter().flatten().min();
+        // A scheduler of an older build only says since when the next one waits.
+        let oldest = line.oldest_since.or(line.next_since);
+        of.oldest = [of.oldest, oldest].into_iter().flatten().min();
     }
     let line = |(name, of): (&str, Queue)| QueueLine {
         name: name.to_owned(),
         waiting: of.waiting,
-        next: of.next_since.map(|since| took(frame.now.since(since))),
+        oldest: of.oldest.map(|at| Since { now: frame.now, at }),
         workers: of.workers,
         free: of.free,
         slots: of.slots,

@@ -123,7 +123,7 @@ async fn a_worker_is_sent_to_rest_and_queues_say_how_long_their_next_has_waited(
     *kit.door.fleet.lock().unwrap() = fleet();
     let page = kit.get("operator", "/workers").await.body;
     assert!(
-        page.contains(">40</td>") && page.contains(">2 min 00 s</td>"),
+        page.contains(">40</td>") && page.contains("data-since>2 h 00 min</time>"),
         "{page}"
     );
     assert!(page.contains("5 of 8"), "{page}");

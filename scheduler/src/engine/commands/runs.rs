@@ -13,7 +13,7 @@ use tidemill_store::record::AttemptEnd;
 
 use super::{Answer, Asking, changes_to};
 use crate::engine::backfill::given_params;
-use crate::engine::clear::Clearing;
+use crate::engine::clear::{Clearing, armed_again};
 use crate::engine::effect::{Changed, Refusal, TaskChange};
 use crate::engine::input::{Around, Command, RunVersion, Select, Selected, Trigger, Wanted};
 use crate::engine::machine::Engine;
@@ -242,6 +242,10 @@ impl Engine {
             changed.runs.push(no);
             if asking.dry_run {
                 changed.tasks.extend(changes_to(run, &which, state));
+                let again = armed_again(run, &which, state);
+                changed
+                    .tasks
+                    .extend(changes_to(run, &again, TaskState::None));
                 continue;
             }
             let touch = self.world.touch(asking.by, &format!("marked {state}"));

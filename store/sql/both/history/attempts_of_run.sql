@@ -1,7 +1,7 @@
 -- The attempts of a run that are over, in the order of its tasks, from a place in the list on.
 SELECT
     id, run_id, task_no, map_index, number, epoch, result, worker, queued_at, started_at, ended_at, error_kind,
-    message, help, retry_at
+    message, help, retry_at, deferred_at
 FROM attempt
 WHERE run_id = $1 AND (task_no, map_index, id) > ($2, $3, $4)
 ORDER BY task_no, map_index, id

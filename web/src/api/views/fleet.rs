@@ -196,6 +196,10 @@ pub struct WaitingView {
     /// Since when the one waits that goes next.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub next_since: Option<Timestamp>,
+    /// Since when the one waits that waits longest.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub oldest_since: Option<Timestamp>,
 }
 
 impl From<engine::WorkerView> for WorkerView {
@@ -227,6 +231,7 @@ impl From<engine::Waiting> for WaitingView {
             tasks: waiting.tasks,
             workers: waiting.workers,
             next_since: waiting.next_since,
+            oldest_since: waiting.oldest_since,
         }
     }
 }
@@ -258,6 +263,7 @@ impl FleetView {
             tasks: waiting.tasks,
             workers: waiting.workers,
             next_since: waiting.next_since,
+            oldest_since: waiting.oldest_since,
         };
         engine::Fleet {
             workers: self.workers.into_iter().map(worker).collect(),

@@ -6,7 +6,7 @@ use tidemill_store::record::RunRow;
 
 use super::super::rows::{self, Known};
 use crate::frame::Frame;
-use crate::html::Chip;
+use crate::html::{Chip, Html, Tone};
 use crate::oops::Oops;
 use crate::paths;
 
@@ -54,7 +54,7 @@ pub(super) struct Head {
     pub(super) operates: bool,
     /// Whether a trigger asks for something.
     pub(super) asks: bool,
-    pub(super) facts: Vec<(&'static str, String)>,
+    pub(super) facts: Vec<(&'static str, Html)>,
     pub(super) tabs: Vec<Tab>,
 }
 
@@ -89,6 +89,15 @@ pub(super) async fn last_run(frame: &Frame, dag: &DagId) -> Result<Option<RunRow
 }
 
 impl Head {
+    /// The icon of the tab: how its last run stands.
+    pub(super) fn icon<'a>(&self, frame: &'a Frame) -> &'a str {
+        match self.last {
+            Some(last) => frame.icon(last.tone),
+            None if self.paused => frame.icon(Tone::Skip),
+            None => frame.asset("icon.svg"),
+        }
+    }
+
     /// Reads what is above a view.
     pub(super) async fn read(frame: &Frame, dag: &DagId, on: View) -> Result<(Self, Known), Oops> {
         let known = known(frame, dag).await?;
@@ -137,7 +146,7 @@ impl Head {
     }
 }
 
-fn facts(frame: &Frame, known: &Known) -> Vec<(&'static str, String)> {
+fn facts(frame: &Frame, known: &Known) -> Vec<(&'static str, Html)> {
     let (definition, notes) = (&known.spec.definition, &known.spec.notes);
     // A version is a hash of all of it, which of thousands of tasks takes a while.
     let version = match &known.row.version {
@@ -145,19 +154,22 @@ fn facts(frame: &Frame, known: &Known) -> Vec<(&'static str, String)> {
         None => known.spec.version().short().to_owned(),
     };
     let mut facts = vec![
-        ("Schedule", rows::schedule(&definition.schedule)),
+        (
+            "Schedule",
+            Html::text(&rows::schedule(&definition.schedule)),
+        ),
         ("Next", rows::next(known, frame.now)),
-        ("Tasks", definition.tasks.len().to_string()),
-        ("Version", version),
+        ("Tasks", Html::text(&definition.tasks.len().to_string())),
+        ("Version", Html::text(&version)),
     ];
     if !notes.owner.is_empty() {
-        facts.push(("Owner", notes.owner.clone()));
+        facts.push(("Owner", Html::text(&notes.owner)));
     }
     if !notes.tags.is_empty() {
-        facts.push(("Tags", notes.tags.join(", ")));
+        facts.push(("Tags", Html::text(&notes.tags.join(", "))));
     }
     if known.row.version.is_none() {
-        facts.push(("Removed", "it makes no new runs".to_owned()));
+        facts.push(("Removed", Html::text("it makes no new runs")));
     }
     facts
 }

@@ -16,22 +16,22 @@ const TREND_RUNS_MIN: usize = 6;
 
 /// Lengths of time, sorted.
 #[derive(Debug, Default)]
-pub(super) struct Spans(Vec<Duration>);
+pub(in crate::pages) struct Spans(Vec<Duration>);
 
 impl Spans {
-    pub(super) fn of(spans: impl IntoIterator<Item = Duration>) -> Self {
+    pub(in crate::pages) fn of(spans: impl IntoIterator<Item = Duration>) -> Self {
         let mut spans: Vec<Duration> = spans.into_iter().collect();
         spans.sort_unstable();
         Self(spans)
     }
 
     /// The span that this many hundredths of them do not exceed.
-    pub(super) fn hundredth(&self, hundredths: usize) -> Option<Duration> {
+    pub(in crate::pages) fn hundredth(&self, hundredths: usize) -> Option<Duration> {
         let rank = (self.0.len() * hundredths).div_ceil(100).max(1);
         self.0.get(rank - 1).copied()
     }
 
-    pub(super) fn median(&self) -> Option<Duration> {
+    pub(in crate::pages) fn median(&self) -> Option<Duration> {
         self.hundredth(50)
     }
 }

@@ -182,10 +182,15 @@ pub(crate) async fn away(
     let kept = serde_json::to_vec(&begun).map_err(|error| broken(&error))?;
     let mut response = StatusCode::SEE_OTHER.into_response();
     response.headers_mut().insert(header::LOCATION, to);
-    if let Some(cookie) = Cookie::away(web.config().https).set(&crate::html::hex(&kept)) {
+    if let Some(cookie) = on_the_way(&web).set(&crate::html::hex(&kept)) {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
     Ok(response)
+}
+
+/// The cookie of whoever is on their way.
+fn on_the_way(web: &Web) -> Cookie {
+    Cookie::away((web.config().https, web.config().port))
 }
 
 /// Somebody comes back from there.
@@ -196,7 +201,7 @@ pub(crate) async fn back(
     Asking(query): Asking<BackQuery>,
 ) -> Result<Response, Oops> {
     let web = frame.web.clone();
-    let cookie = Cookie::away(web.config().https);
+    let cookie = on_the_way(&web);
     let begun = cookie.read(&headers).and_then(crate::html::unhex);
     let begun: Option<Begun> = begun.and_then(|bytes| serde_json::from_slice(&bytes).ok());
     let to = begun.as_ref().map_or("/", |begun| begun.to.as_str());

@@ -280,7 +280,19 @@ fn one(
                 Doing::Ran(tone(attempt.end))
             };
             let says = format!("attempt {}: {}", attempt.number, attempt.end.word());
-            spans.push(span(doing, started, attempt.ended_at, &says));
+            let deferred = attempt.deferred_at.filter(|_| !waits);
+            let left = deferred.map_or(attempt.ended_at, |at| at.clamp(started, attempt.ended_at));
+            spans.push(span(doing, started, left, &says));
+            if deferred.is_some() {
+                spans.push(span(
+                    Doing::Outside,
+                    left,
+                    attempt.ended_at,
+                    "waited for something outside",
+                ));
+                // How it ended is seen where it did.
+                spans.push(span(doing, attempt.ended_at, attempt.ended_at, &says));
+            }
         }
         before = Some(attempt);
     }

@@ -11,7 +11,7 @@ use super::RunQuery;
 use super::asks::filled;
 use super::read::{Of, Reasons, Rows, is_whole, until};
 use crate::frame::Frame;
-use crate::html::{Chip, Tone, When, in_time, took};
+use crate::html::{Chip, Html, Since, Tone, When, in_time, took};
 use crate::oops::Oops;
 use crate::pages::grid;
 use crate::paths;
@@ -34,7 +34,7 @@ pub(super) struct Line {
     pub(super) counts: Vec<(Chip, u32)>,
     pub(super) attempt: u32,
     pub(super) started: Option<When>,
-    pub(super) took: String,
+    pub(super) took: Html,
     pub(super) why: String,
     /// Shows or hides its instances.
     pub(super) fold: Option<(&'static str, String)>,
@@ -242,7 +242,7 @@ async fn unfold(
 }
 
 impl Line {
-    const fn empty() -> Self {
+    fn empty() -> Self {
         Self {
             label: String::new(),
             depth: 0,
@@ -251,7 +251,7 @@ impl Line {
             counts: Vec::new(),
             attempt: 0,
             started: None,
-            took: String::new(),
+            took: Html::default(),
             why: String::new(),
             fold: None,
         }
@@ -302,10 +302,13 @@ async fn line(frame: &Frame, of: &Of, row: &TaskOfRun, reasons: &mut Reasons) ->
         chip: Some(task.state.into()),
         attempt: task.number,
         started: task.started_at.map(When),
-        took: task
-            .started_at
-            .map(|at| took(until(row, frame.now).since(at)))
-            .unwrap_or_default(),
+        took: match task.started_at {
+            None => Html::default(),
+            Some(at) if until(row, frame.now) == frame.now => {
+                Html::of_since(Since { now: frame.now, at })
+            }
+            Some(at) => Html::text(&took(until(row, frame.now).since(at))),
+        },
         why: [deferred, why]
             .into_iter()
             .flatten()

@@ -1,12 +1,15 @@
 //! A run: how it stands, its tasks as a list, a graph or over time, its params, and what happened to it.
 
 mod asks;
+mod beside;
 mod deed;
 mod events;
 mod gantt;
 mod list;
+mod priority;
 mod read;
 mod restart;
+mod roots;
 pub(crate) mod told;
 
 use askama::Template;
@@ -20,20 +23,24 @@ use tidemill_store::record::RunRow;
 
 use super::dag::{draw, states_of};
 use super::page;
-use super::rows::lasted;
+use super::rows::time;
+use super::usual::{LATE, Usual};
 use crate::frame::Frame;
-use crate::html::{Chip, Html, Tone, When, took};
+use crate::html::{Chip, Html, Tone, When};
 use crate::input::{Asking, At};
 use crate::oops::Oops;
 use crate::paths;
 use crate::routes::ThisDag;
 
+pub(in crate::pages) use beside::Beside;
 pub(crate) use deed::{carry_out, preview};
 use events::Events;
 use gantt::GanttView;
 use list::{ListView, Question};
+pub(crate) use priority::{send as set_priority, show as priority};
 use read::{Of, Rows};
 pub(crate) use restart::{send as send_restart, show as restart};
+use roots::Roots;
 
 /// What is looked at, and where in it.
 #[derive(Debug, Default, Deserialize)]
@@ -70,6 +77,8 @@ struct Head {
     touched: Option<String>,
     /// How many tasks are in each state.
     counts: Vec<(Chip, u32)>,
+    /// Whether it takes longer than usual.
+    late: Option<Chip>,
     operates: bool,
     has_ended: bool,
     has_failed: bool,
@@ -98,6 +107,8 @@ pub(crate) struct RunPage {
     tabs: Vec<Tab>,
     list: Option<ListView>,
     questions: Vec<Question>,
+    roots: Option<Roots>,
+    beside: Beside,
     graph: Option<Html>,
     gantt: Option<GanttView>,
     params: Option<Params>,
@@ -107,6 +118,14 @@ pub(crate) struct RunPage {
 page!(RunPage);
 
 impl RunPage {
+    /// Another run of this DAG, at the same tab.
+    fn other(&self, run: &str) -> String {
+        let href = paths::run(&self.head.dag, run);
+        let tab = self.tabs.iter().find(|tab| tab.on);
+        let query = tab.and_then(|tab| Some(tab.href.split_once('?')?.1));
+        query.map_or(href.clone(), |query| format!("{href}?{query}"))
+    }
+
     /// The icon of the tab.
     fn icon(&self) -> &str {
         self.frame.icon(self.head.chip.tone)
@@ -144,8 +163,14 @@ pub(crate) async fn show(
     }
     let grid = of.grid(&frame).await?;
     let before = of.version_before(&frame).await?;
+    let usual = match of.run.started_at {
+        Some(_) if of.run.ended_at.is_none() => Usual::of_runs(&frame, &dag).await?,
+        _ => None,
+    };
     let mut page = RunPage {
-        head: head(&frame, &of, (&grid, before.as_ref())),
+        head: head(&frame, &of, (&grid, before.as_ref()), usual),
+        beside: Beside::of(&frame, &of.run).await?,
+        roots: None,
         tabs: tabs(&of, tab),
         list: None,
         questions: Vec::new(),
@@ -172,6 +197,7 @@ pub(crate) async fn show(
         _ => {
             let rows = Rows { grid };
             page.questions = list::questions(frame, &of, &rows).await?;
+            page.roots = roots::read(&of, &rows);
             page.list = Some(list::view(frame, &of, &rows, &query).await?);
         }
     }
@@ -187,8 +213,20 @@ fn tabs(of: &Of, on: &str) -> Vec<Tab> {
     TABS.iter().map(tab).collect()
 }
 
-fn head(frame: &Frame, of: &Of, (grid, before): (&Grid, Option<&Version>)) -> Head {
+fn head(
+    frame: &Frame,
+    of: &Of,
+    (grid, before): (&Grid, Option<&Version>),
+    usual: Option<Usual>,
+) -> Head {
     let run = &of.run;
+    let expected = run.started_at.zip(usual);
+    let late = expected.is_some_and(|(began, usual)| usual.is_late(frame.now.since(began)));
+    let mut facts = facts(frame, of, before);
+    if let Some((began, usual)) = expected {
+        facts.push(("Usually takes", Html::text(&usual.says())));
+        facts.push(("Expected to end", usual.expects(began, frame.now)));
+    }
     let mut counts: Vec<(TaskState, u32)> = Vec::new();
     for cell in grid.cells.iter().filter(|cell| !cell.instances) {
         match counts.iter_mut().find(|(state, _)| *state == cell.state) {
@@ -206,7 +244,8 @@ fn head(frame: &Frame, of: &Of, (grid, before): (&Grid, Option<&Version>)) -> He
         href: of.href(),
         chip: run.state.into(),
         paused: run.paused,
-        facts: facts(frame, of, before),
+        facts,
+        late: late.then_some(LATE),
         quarantine: words(&run.quarantine),
         why: words(&run.why),
         note: words(&run.note),
@@ -249,8 +288,8 @@ fn facts(frame: &Frame, of: &Of, before: Option<&Version>) -> Vec<(&'static str,
     ];
     facts.extend(run.started_at.map(|at| ("Started", when(at))));
     facts.extend(run.ended_at.map(|at| ("Ended", when(at))));
-    if let Some(span) = lasted(run.started_at, run.ended_at, frame.now) {
-        facts.push(("Took", Html::text(&took(span))));
+    if run.started_at.is_some() {
+        facts.push(("Took", time(run.started_at, run.ended_at, frame.now)));
     }
     if run.priority != 0 {
         facts.push(("Priority", Html::text(&run.priority.to_string())));

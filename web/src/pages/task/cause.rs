@@ -1,7 +1,5 @@
 //! Why a task is where it is: what failed, what that means for a retry, and where else it failed like this.
 
-use std::time::Duration;
-
 use tidemill_core::operator::ErrorKind;
 use tidemill_core::protocol::NOT_MAPPED;
 use tidemill_core::state::TaskState;
@@ -9,7 +7,7 @@ use tidemill_core::time::Timestamp;
 use tidemill_store::history::Cursor;
 use tidemill_store::record::{LoadRow, TaskDetailRow};
 
-use super::super::home::alike;
+use super::alike::failures;
 use super::place::Place;
 use super::tries::{Tries, Try};
 use crate::api::views::meaning_of;
@@ -18,10 +16,6 @@ use crate::html::in_time;
 use crate::oops::Oops;
 use crate::paths;
 
-/// How far back, over how many failed runs, and how many tasks of them are compared.
-const ALIKE_WITHIN: Duration = Duration::from_secs(7 * 86_400);
-const ALIKE_RUNS: u32 = 200;
-const ALIKE_TASKS: u32 = 1_000;
 /// How many of what failed before are named.
 const ROOTS_MAX: usize = 8;
 /// More loads of one attempt are not looked at for the links to their jobs.
@@ -112,7 +106,7 @@ async fn failed(
         meaning.push("Another attempt came after this one.".to_owned());
     }
     let mut links = job_links(&loads(frame, place, Some(one)).await?);
-    links.extend(others(frame, place, message).await?);
+    links.extend(others(frame, place, (one, message)).await?);
     Ok(Cause {
         title: "Why it failed",
         message: message.to_owned(),
@@ -151,7 +145,11 @@ fn writes(place: &Place) -> Option<String> {
     (!writes.is_empty()).then(|| format!("A retry writes {}.", writes.join(", ")))
 }
 
-async fn loads(frame: &Frame, place: &Place, one: Option<&Try>) -> Result<Vec<LoadRow>, Oops> {
+pub(super) async fn loads(
+    frame: &Frame,
+    place: &Place,
+    one: Option<&Try>,
+) -> Result<Vec<LoadRow>, Oops> {
     // Only what writes a table loads anything.
     let writes = place
         .task_spec()
@@ -179,37 +177,22 @@ fn job_links(loads: &[LoadRow]) -> Vec<Link> {
 }
 
 /// Other runs that failed with a message like this.
-async fn others(frame: &Frame, place: &Place, message: &str) -> Result<Option<Link>, Oops> {
-    let within = i64::try_from(ALIKE_WITHIN.as_micros()).unwrap_or(i64::MAX);
-    let since = Timestamp::from_micros(frame.now.micros().saturating_sub(within));
-    let failures = frame.web.store().failures(
-        since,
-        Some(std::slice::from_ref(&place.dag)),
-        (ALIKE_RUNS, ALIKE_TASKS),
-    );
-    let this = alike(message);
-    let mut runs: Vec<_> = failures
-        .await?
-        .into_iter()
-        .filter(|one| one.run.dag == place.dag && one.task == place.task)
-        .filter(|one| one.run.id != place.run.id)
-        .filter(|one| {
-            one.message
-                .as_deref()
-                .is_some_and(|says| alike(says) == this)
-        })
-        .map(|one| one.run.id)
-        .collect();
-    runs.sort_unstable();
-    runs.dedup();
-    let words = match runs.len() {
+async fn others(
+    frame: &Frame,
+    place: &Place,
+    (one, message): (&Try, &str),
+) -> Result<Option<Link>, Oops> {
+    let found = failures(frame, place, message).await?;
+    let others = found.iter().filter(|other| other.run.id != place.run.id);
+    let words = match others.count() {
         0 => return Ok(None),
         1 => "1 other run failed like this".to_owned(),
         many => format!("{many} other runs failed like this"),
     };
+    let joint = if place.is_instance() { '&' } else { '?' };
     Ok(Some(Link {
         words,
-        href: format!("/runs?dag={}&state=failed", place.dag),
+        href: format!("{}{joint}attempt={}", place.sub("alike"), one.number),
         away: false,
     }))
 }

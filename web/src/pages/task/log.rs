@@ -5,6 +5,7 @@ use axum::body::Body;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
+use tidemill_core::id::DagId;
 use tidemill_core::operator::Level;
 use tidemill_core::protocol::{LogPlace, MapIndex, NOT_MAPPED};
 use tidemill_logs::{Found, Numbered, Page, Search, Start, Wanted};
@@ -68,6 +69,8 @@ pub(super) struct LogView {
     pub(super) raw: String,
     /// Where the viewer asks, and what it adds to every question.
     pub(super) pages: String,
+    /// Where it is told of new lines.
+    pub(super) live: String,
     pub(super) attempt: u32,
     pub(super) hits: Option<Hits>,
     /// Why it cannot be read.
@@ -152,6 +155,7 @@ fn empty(place: &Place, one: &Try, query: &TaskQuery, level: Level) -> LogView {
         to_end: String::new(),
         raw: with_attempt(&place.sub("log/raw"), one.number),
         pages: with_attempt(&place.sub("log"), one.number),
+        live: with_attempt(&place.sub("log/live"), one.number),
         attempt: one.number,
         hits: None,
         wrong: None,
@@ -301,25 +305,21 @@ pub(crate) struct LogQuery {
     after: u64,
 }
 
-type Named = At<(String, String, String)>;
+pub(super) type Named = At<(String, String, String)>;
 
-/// The log that a path and a query name; none before the first attempt.
-async fn named(
+/// The log of an attempt, the last if none is named.
+pub(super) async fn of_attempt(
     frame: &Frame,
-    dag: &tidemill_core::id::DagId,
+    dag: &DagId,
     (run, task): (&str, &str),
-    query: &LogQuery,
-) -> Result<Option<LogPlace>, Oops> {
-    let index = query.index.unwrap_or(NOT_MAPPED);
+    (index, attempt): (Option<MapIndex>, Option<u32>),
+) -> Result<LogPlace, Oops> {
+    let index = index.unwrap_or(NOT_MAPPED);
     let place = Place::find(frame, dag, (run, task, index)).await?;
-    let tries = Tries::read(frame, &place, query.attempt).await?;
-    Ok(tries
-        .selected()
-        .map(|one| place.log(one.number, one.attempt)))
-}
-
-fn no_log() -> Oops {
-    Oops::not_found("there is no log before the first attempt")
+    let tries = Tries::read(frame, &place, attempt).await?;
+    let one = tries.selected();
+    one.map(|one| place.log(one.number, one.attempt))
+        .ok_or_else(|| Oops::not_found("there is no log before the first attempt"))
 }
 
 /// A page of lines, as JSON.
@@ -339,8 +339,8 @@ pub(crate) async fn lines(
         lines: query.lines.unwrap_or(LINES).clamp(1, LINES_MAX),
         level: level(&query.level)?,
     };
-    let of = named(&frame, &dag, (&run, &task), &query).await?;
-    let of = of.ok_or_else(no_log)?;
+    let which = (query.index, query.attempt);
+    let of = of_attempt(&frame, &dag, (&run, &task), which).await?;
     Ok(Json(frame.web.door().log(&of, wanted).await?))
 }
 
@@ -352,8 +352,8 @@ pub(crate) async fn find(
     Asking(query): Asking<LogQuery>,
 ) -> Result<Json<Found>, Oops> {
     let search = search(&query.text, level(&query.level)?, query.after)?;
-    let of = named(&frame, &dag, (&run, &task), &query).await?;
-    let of = of.ok_or_else(no_log)?;
+    let which = (query.index, query.attempt);
+    let of = of_attempt(&frame, &dag, (&run, &task), which).await?;
     if search.text.is_empty() {
         return Ok(Json(Found {
             lines: Vec::new(),
@@ -370,8 +370,8 @@ pub(crate) async fn raw(
     At((_, run, task)): Named,
     Asking(query): Asking<LogQuery>,
 ) -> Result<Response, Oops> {
-    let of = named(&frame, &dag, (&run, &task), &query).await?;
-    let of = of.ok_or_else(no_log)?;
+    let which = (query.index, query.attempt);
+    let of = of_attempt(&frame, &dag, (&run, &task), which).await?;
     let body: Body = frame.web.door().download(&of).await?;
     // Names of DAGs and tasks have nothing in them that a header could misread.
     let file = format!(

@@ -1,18 +1,25 @@
 //! A task in a run: why it stands as it does, what was tried, its log, and what can be done about it.
 
 mod act;
+mod alike;
 mod cause;
+mod compare;
 mod data;
+mod lines;
 mod log;
 mod mapped;
 mod place;
+mod tail;
 pub(crate) mod told;
 mod tries;
 mod why;
 
 pub(crate) use act::{clear, mark, preview_clear, preview_mark};
+pub(crate) use alike::show as alike;
+pub(crate) use compare::show as compare;
 pub(crate) use log::{find, level, lines, raw, search};
 pub(crate) use place::Place;
+pub(crate) use tail::listen as listen_to_log;
 pub(crate) use tries::Tries;
 
 use askama::Template;
@@ -22,6 +29,8 @@ use tidemill_core::state::TaskState;
 use tidemill_store::history::Cursor;
 
 use super::page;
+use super::run::Beside;
+use super::usual::{LATE, Usual};
 use crate::frame::Frame;
 use crate::html::{Bar, Chip, Html, bars};
 use crate::input::{Asking, At};
@@ -78,12 +87,30 @@ pub(crate) struct TaskPage {
     past: Option<Html>,
     /// The log of the newest other run in which this went well.
     last_success: Option<String>,
+    /// Where the attempt is beside another one.
+    compare: Option<String>,
+    /// How long it usually takes.
+    usual: Option<String>,
+    /// Whether the attempt that is on takes longer.
+    late: bool,
+    beside: Beside,
     instances: Option<Instances>,
 }
 
 page!(TaskPage);
 
 impl TaskPage {
+    /// The same task in another run.
+    fn in_run(&self, run: &str) -> String {
+        let place = &self.place;
+        paths::task(&place.dag, run, place.task.as_str(), place.index)
+    }
+
+    /// What is said of an attempt that takes longer than usual.
+    const fn late_chip(&self) -> Chip {
+        LATE
+    }
+
     /// The icon of the tab.
     fn icon(&self) -> &str {
         self.frame.icon(self.chip.tone)
@@ -108,7 +135,22 @@ pub(crate) async fn show(
         Some(one) => Some(log::view(&frame, &place, one, &query).await?),
         None => None,
     };
-    let (past, last_success) = past(&frame, &place).await?;
+    let Past {
+        drawn: past,
+        well: last_success,
+        usual,
+    } = past(&frame, &place).await?;
+    let can_compare = last_success.is_some() || tries.all.len() > 1;
+    let number = tries.selected().map_or(0, |one| one.number);
+    let joint = if place.is_instance() { '&' } else { '?' };
+    let compare = || format!("{}{joint}attempt={number}", place.sub("compare"));
+    let on = place
+        .row
+        .as_ref()
+        .filter(|row| matches!(row.state, TaskState::Running | TaskState::Deferred));
+    let began = on.and_then(|row| row.started_at);
+    let late = began.zip(usual);
+    let late = late.is_some_and(|(began, usual)| usual.is_late(frame.now.since(began)));
     let touched = detail.as_ref().and_then(|detail| detail.touched.as_ref());
     let touched = touched.map(|touch| format!("{} {} it at {}", touch.by, touch.how, touch.at));
     Ok(TaskPage {
@@ -127,6 +169,10 @@ pub(crate) async fn show(
         why: why::read(&frame, &place).await?,
         past,
         last_success,
+        compare: (can_compare && number > 0).then(compare),
+        usual: usual.map(|usual| usual.says()),
+        late,
+        beside: Beside::of(&frame, &place.run).await?,
         instances: mapped::read(&frame, &place, query.past).await?,
         touched,
         tries,
@@ -136,25 +182,42 @@ pub(crate) async fn show(
     })
 }
 
-/// This task in the last runs of its DAG, as bars, and where the log of the last of them is that went well.
-async fn past(frame: &Frame, place: &Place) -> Result<(Option<Html>, Option<String>), Oops> {
+/// This task in the last runs of its DAG.
+#[derive(Default)]
+struct Past {
+    /// As bars.
+    drawn: Option<Html>,
+    /// Where the log of the last of them is that went well.
+    well: Option<String>,
+    usual: Option<Usual>,
+}
+
+async fn past(frame: &Frame, place: &Place) -> Result<Past, Oops> {
     let Some(of) = place.of() else {
-        return Ok((None, None));
+        return Ok(Past::default());
     };
     let which = (of.task, of.map_index);
     let store = frame.web.store();
     let past = store.task_past(&place.dag, which, Cursor::START, PAST_RUNS);
     let past = past.await?;
-    let well = past
-        .iter()
-        .find(|past| past.task.state == TaskState::Success && past.run.id != place.run.id);
-    let well = well.map(|past| {
+    let others = || {
+        let mut others = past.iter();
+        std::iter::from_fn(move || {
+            others.find(|past| past.task.state == TaskState::Success && past.run.id != place.run.id)
+        })
+    };
+    let well = others().next().map(|past| {
         let name = past.task.name.as_str();
         let href = paths::task(&place.dag, &past.run.name, name, past.task.of.map_index);
         format!("{href}#log")
     });
+    let spans = others().filter_map(|past| {
+        let began = past.task.started_at?;
+        Some(past.task.since.since(began))
+    });
+    let usual = Usual::of(spans);
     let past: Vec<Bar> = past
-        .into_iter()
+        .iter()
         .rev()
         .map(|past| {
             let (task, name) = (&past.task, &past.run.name);
@@ -171,6 +234,9 @@ async fn past(frame: &Frame, place: &Place) -> Result<(Option<Html>, Option<Stri
             }
         })
         .collect();
-    let drawn = (past.len() > 1).then(|| bars(&past, (9, 12, 44)));
-    Ok((drawn, well))
+    Ok(Past {
+        drawn: (past.len() > 1).then(|| bars(&past, (9, 12, 44))),
+        well,
+        usual,
+    })
 }

@@ -77,9 +77,12 @@ impl Tries {
 
 fn ended(place: &Place, row: &AttemptRow) -> Try {
     let began = row.started_at.unwrap_or(row.ended_at);
+    let left = row.deferred_at.unwrap_or(row.ended_at);
+    let left = left.max(began).min(row.ended_at.max(began));
     let parts = [
         Span::new(Tone::Queue, "with a worker", began.since(row.queued_at)),
-        Span::new(Tone::Run, "running", row.ended_at.since(began)),
+        Span::new(Tone::Run, "running", left.since(began)),
+        Span::new(Tone::Wait, "deferred", row.ended_at.since(left)),
     ];
     Try {
         number: row.number,

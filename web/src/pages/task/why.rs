@@ -6,7 +6,7 @@ use tidemill_scheduler::engine::{Held, Holder};
 
 use super::place::Place;
 use crate::frame::Frame;
-use crate::html::{Chip, took};
+use crate::html::{Chip, Since};
 use crate::oops::Oops;
 use crate::paths;
 
@@ -18,7 +18,7 @@ pub(super) struct HolderLine {
     pub(super) words: String,
     pub(super) href: Option<String>,
     pub(super) chip: Chip,
-    pub(super) since: Option<String>,
+    pub(super) since: Option<Since>,
 }
 
 /// One gate.
@@ -104,7 +104,7 @@ async fn holder_line(frame: &Frame, place: &Place, holder: &Holder) -> Result<Ho
     let same = store.run_named(&place.dag, &holder.run_name).await?;
     let is_ours = same.is_some_and(|run| run.id == holder.run);
     let sees_all = frame.who().is_some_and(crate::access::Principal::sees_all);
-    let since = holder.since.map(|since| took(frame.now.since(since)));
+    let since = holder.since.map(|at| Since { now: frame.now, at });
     let name = match &holder.task {
         Some((task, NOT_MAPPED)) => format!("{} · {task}", holder.run_name),
         Some((task, index)) => format!("{} · {task}[{index}]", holder.run_name),

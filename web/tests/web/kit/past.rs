@@ -111,6 +111,7 @@ pub(crate) fn attempt(run: i64, no: u32) -> AttemptRow {
         message: Some(format!("clash in {run} files {HOSTILE}").into()),
         help: Some(HOSTILE.into()),
         retry_at: None,
+        deferred_at: None,
     }
 }
 

@@ -135,6 +135,7 @@ pub(crate) fn fleet() -> Fleet {
         tasks: 20,
         workers: 1,
         next_since: Some(at(5 * 86_400 - 120)),
+        oldest_since: Some(at(5 * 86_400 - 7_200)),
     };
     Fleet {
         workers: vec![worker],
