@@ -123,10 +123,10 @@ fn the_palette_pauses_a_dag_and_leads_to_its_trigger() {
             browser.sees("#palette [aria-selected=true]", wanted);
             browser.keys(&[key::ENTER]);
         };
-        browser.open("/dags/sales_by_day");
-        command("pause sales_by", "Pause sales_by_day");
+        browser.open("/dags/sales_report");
+        command("pause sales_rep", "Pause sales_report");
         browser.sees(".banner", "Paused");
-        command("resume sales_by", "Resume sales_by_day");
+        command("resume sales_rep", "Resume sales_report");
         browser.misses(".banner");
         browser.open("/");
         command("trigger sales_rep", "Trigger sales_report");

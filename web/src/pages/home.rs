@@ -1,6 +1,6 @@
 //! Home: whether all is well, what needs a person, what runs, what comes next.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use tidemill_core::protocol::NOT_MAPPED;
 use tidemill_core::state::RunState;
 use tidemill_core::time::Timestamp;
 use tidemill_store::history::{Cursor, Failure, RunFilter};
-use tidemill_store::record::RunHead;
+use tidemill_store::record::RunRow;
 
 use super::page;
-use super::rows::{RunLine, known, next_due, recent};
+use super::rows::{RunLine, known, next_due};
 use super::usual::{LATE, Usual};
 use crate::frame::Frame;
 use crate::html::{Chip, Html, Since, Tone, Until, When, day};
@@ -95,11 +95,11 @@ pub(crate) async fn show(frame: Frame) -> Result<Home, Oops> {
         ..RunFilter::default()
     };
     let running = store.runs(&running, Cursor::START, RUNNING_MAX).await?;
-    let usual = usual(&recent(&frame).await?);
+    let usual = usual(&frame, &running).await?;
     let running = running.iter().filter(|run| frame.sees(&run.dag));
     let running = running.map(|run| {
         let line = RunLine::new(run, now);
-        let usual = usual.get(&run.dag).copied().flatten();
+        let usual = usual.get(&run.dag).copied();
         let expected = run.started_at.zip(usual);
         Running {
             dag: line.dag,
@@ -141,14 +141,16 @@ pub(crate) async fn show(frame: Frame) -> Result<Home, Oops> {
     })
 }
 
-/// What the last runs of each DAG took that went well.
-fn usual(recent: &HashMap<DagId, Vec<RunHead>>) -> HashMap<DagId, Option<Usual>> {
-    let of = |(dag, runs): (&DagId, &Vec<RunHead>)| {
-        let well = runs.iter().filter(|run| run.state == RunState::Success);
-        let spans = well.filter_map(|run| Some(run.ended_at?.since(run.started_at?)));
-        (dag.clone(), Usual::of(spans))
-    };
-    recent.iter().map(of).collect()
+/// How long the runs of the DAGs that run now usually take.
+async fn usual(frame: &Frame, running: &[RunRow]) -> Result<HashMap<DagId, Usual>, Oops> {
+    let dags: BTreeSet<&DagId> = running.iter().map(|run| &run.dag).collect();
+    let mut usual = HashMap::new();
+    for dag in dags.into_iter().filter(|dag| frame.sees(dag)) {
+        if let Some(known) = Usual::of_runs(frame, dag).await? {
+            usual.insert(dag.clone(), known);
+        }
+    }
+    Ok(usual)
 }
 
 async fn health(frame: &Frame) -> Result<Vec<HealthLine>, Oops> {

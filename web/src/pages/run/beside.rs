@@ -11,7 +11,7 @@ use crate::frame::Frame;
 use crate::oops::Oops;
 
 /// Of so many newer runs the next one is found; who looks further back than that goes by the list.
-const NEWER_MAX: u32 = 500;
+const NEWER_MAX: u32 = 100;
 
 /// The names of the neighbours.
 #[derive(Debug, Default)]

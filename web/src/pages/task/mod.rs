@@ -91,8 +91,8 @@ pub(crate) struct TaskPage {
     compare: Option<String>,
     /// How long it usually takes.
     usual: Option<String>,
-    /// Whether the attempt that is on takes longer.
-    late: bool,
+    /// That the attempt that is on takes longer.
+    late: Option<Chip>,
     beside: Beside,
     instances: Option<Instances>,
 }
@@ -104,11 +104,6 @@ impl TaskPage {
     fn in_run(&self, run: &str) -> String {
         let place = &self.place;
         paths::task(&place.dag, run, place.task.as_str(), place.index)
-    }
-
-    /// What is said of an attempt that takes longer than usual.
-    const fn late_chip(&self) -> Chip {
-        LATE
     }
 
     /// The icon of the tab.
@@ -140,17 +135,6 @@ pub(crate) async fn show(
         well: last_success,
         usual,
     } = past(&frame, &place).await?;
-    let can_compare = last_success.is_some() || tries.all.len() > 1;
-    let number = tries.selected().map_or(0, |one| one.number);
-    let joint = if place.is_instance() { '&' } else { '?' };
-    let compare = || format!("{}{joint}attempt={number}", place.sub("compare"));
-    let on = place
-        .row
-        .as_ref()
-        .filter(|row| matches!(row.state, TaskState::Running | TaskState::Deferred));
-    let began = on.and_then(|row| row.started_at);
-    let late = began.zip(usual);
-    let late = late.is_some_and(|(began, usual)| usual.is_late(frame.now.since(began)));
     let touched = detail.as_ref().and_then(|detail| detail.touched.as_ref());
     let touched = touched.map(|touch| format!("{} {} it at {}", touch.by, touch.how, touch.at));
     Ok(TaskPage {
@@ -168,10 +152,12 @@ pub(crate) async fn show(
         data: data::read(&frame, &place, (tries.selected(), detail.as_ref())).await?,
         why: why::read(&frame, &place).await?,
         past,
+        compare: compare_href(&place, &tries, last_success.is_some()),
         last_success,
-        compare: (can_compare && number > 0).then(compare),
         usual: usual.map(|usual| usual.says()),
-        late,
+        late: usual
+            .filter(|usual| is_late(&frame, &place, *usual))
+            .map(|_| LATE),
         beside: Beside::of(&frame, &place.run).await?,
         instances: mapped::read(&frame, &place, query.past).await?,
         touched,
@@ -180,6 +166,22 @@ pub(crate) async fn show(
         place,
         frame,
     })
+}
+
+/// Where the attempt is beside another one, if there is one.
+fn compare_href(place: &Place, tries: &Tries, went_well: bool) -> Option<String> {
+    let number = tries.selected()?.number;
+    let joint = if place.is_instance() { '&' } else { '?' };
+    let href = format!("{}{joint}attempt={number}", place.sub("compare"));
+    (went_well || tries.all.len() > 1).then_some(href)
+}
+
+/// Whether the attempt that is on takes longer than usual.
+fn is_late(frame: &Frame, place: &Place, usual: Usual) -> bool {
+    let on = place.row.as_ref();
+    let on = on.filter(|row| matches!(row.state, TaskState::Running | TaskState::Deferred));
+    let began = on.and_then(|row| row.started_at);
+    began.is_some_and(|began| usual.is_late(frame.now.since(began)))
 }
 
 /// This task in the last runs of its DAG.
