@@ -281,7 +281,8 @@ fn one(
             };
             let says = format!("attempt {}: {}", attempt.number, attempt.end.word());
             let deferred = attempt.deferred_at.filter(|_| !waits);
-            let left = deferred.map_or(attempt.ended_at, |at| at.clamp(started, attempt.ended_at));
+            let left =
+                deferred.map_or(attempt.ended_at, |at| at.min(attempt.ended_at).max(started));
             spans.push(span(doing, started, left, &says));
             if deferred.is_some() {
                 spans.push(span(
