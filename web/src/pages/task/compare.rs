@@ -37,6 +37,9 @@ const SHOWN_MAX: usize = 600;
 /// The last success is looked for in so many runs.
 const PAST_RUNS: u32 = 200;
 
+/// What a line is compared by, and the line.
+type Keyed = (String, String);
+
 /// Which attempts.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -313,7 +316,7 @@ async fn given(frame: &Frame, (before, now): (&Side, &Side)) -> Result<Vec<Diff>
     let differ = texts.into_iter().filter(|(_, was, is)| was != is);
     Ok(differ
         .map(|(title, was, is)| {
-            let lines = |text: &str| -> Vec<(String, String)> {
+            let lines = |text: &str| -> Vec<Keyed> {
                 let lines = text.lines();
                 lines
                     .map(|line| (line.to_owned(), line.to_owned()))
@@ -367,10 +370,9 @@ async fn logs(frame: &Frame, (before, now): (&Side, &Side)) -> Diff {
 }
 
 /// Compares lines by their keys, and keeps what differs with a little around it.
-fn diff(title: &'static str, (was, is): (&[(String, String)], &[(String, String)])) -> Diff {
-    let keys = |lines: &[(String, String)]| -> Vec<String> {
-        lines.iter().map(|(key, _)| key.clone()).collect()
-    };
+fn diff(title: &'static str, (was, is): (&[Keyed], &[Keyed])) -> Diff {
+    let keys =
+        |lines: &[Keyed]| -> Vec<String> { lines.iter().map(|(key, _)| key.clone()).collect() };
     let steps = compare(&keys(was), &keys(is));
     let differs: Vec<usize> = steps
         .iter()
@@ -418,7 +420,7 @@ fn gap(hidden: usize) -> DiffLine {
     }
 }
 
-fn line(step: Step, (was, is): (&[(String, String)], &[(String, String)])) -> DiffLine {
+fn line(step: Step, (was, is): (&[Keyed], &[Keyed])) -> DiffLine {
     let (class, sign, number, text) = match step {
         Step::Same(_, at) => ("same", " ", at, &is[at].1),
         Step::Gone(at) => ("gone", "−", at, &was[at].1),
