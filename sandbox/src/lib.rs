@@ -7,6 +7,7 @@
 mod call;
 mod control;
 mod faults;
+mod jobs;
 mod journal;
 mod route;
 mod serve;
@@ -15,6 +16,9 @@ mod shelf;
 mod state;
 
 pub use faults::{Fault, FaultKind, Faults};
+pub use jobs::{
+    JobSettings, Program, ProgramError, ProgramRun, Programs, RunSql, SqlOutcome, Statement,
+};
 pub use journal::{Entry, Journal};
 pub use serve::{Sandbox, ServeError};
 pub use services::Service;

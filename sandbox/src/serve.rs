@@ -123,7 +123,7 @@ impl Sandbox {
         tokio::pin!(stopped);
         loop {
             let accepted = tokio::select! {
-                _ = &mut stopped => return,
+                _ = &mut stopped => break,
                 accepted = self.listener.accept() => accepted,
             };
             let Ok((stream, _)) = accepted else {
@@ -150,6 +150,7 @@ impl Sandbox {
                 drop(place);
             });
         }
+        self.state.jobs.stop().await;
     }
 }
 
@@ -223,7 +224,16 @@ async fn with_faults(
     faults: &[FaultKind],
 ) -> Done {
     let service = method.service;
+    if let Some(reply) = stale_token(state, service, &call) {
+        return Done {
+            reply: Some(reply),
+            effects: Vec::new(),
+        };
+    }
     for fault in faults {
+        if matches!(fault, FaultKind::ExpiredToken) {
+            state.tokens.expire(&call);
+        }
         match fault {
             FaultKind::Latency { ms } => tokio::time::sleep(Duration::from_millis(*ms)).await,
             FaultKind::LostBefore => {
@@ -274,6 +284,15 @@ async fn with_faults(
         reply: Some(reply),
         effects,
     }
+}
+
+/// The refusal of a token that has ended, if the request comes with one.
+fn stale_token(state: &State, service: Service, call: &Call) -> Option<Reply> {
+    if matches!(service, Service::Tokens | Service::Sandbox) {
+        return None;
+    }
+    let checked = state.tokens.check(call, state.now());
+    checked.err().map(|refusal| service.refuse(&refusal))
 }
 
 fn in_format(service: Service, answer: Answer) -> Reply {

@@ -5,9 +5,24 @@ use serde::{Deserialize, Serialize};
 use crate::call::{Refusal, Reply};
 use crate::route::Method;
 
+mod airbyte;
+mod cloud_run;
+mod cloud_sql;
 pub(crate) mod crm;
+mod databricks;
+mod dataflow;
+mod dataproc;
+mod dbt_cloud;
 mod errors;
+mod fields;
+mod pubsub;
 pub(crate) mod receivers;
+mod secrets;
+mod tokens;
+mod vertex;
+
+pub(crate) use pubsub::Pubsub;
+pub(crate) use tokens::Tokens;
 
 /// Whose method a request is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -54,6 +69,7 @@ impl Service {
     pub(crate) fn refuse(self, refusal: &Refusal) -> Reply {
         match self {
             Self::Databricks => errors::databricks(refusal),
+            Self::Airbyte => errors::airbyte(refusal),
             Self::DbtCloud => errors::dbt_cloud(refusal),
             Self::Storage | Self::Bigquery | Self::CloudSql => errors::google_old(refusal),
             _ => errors::google(refusal),
@@ -66,6 +82,17 @@ pub(crate) fn methods() -> Vec<Method> {
     let mut methods = crate::control::methods();
     methods.extend(crm::methods());
     methods.extend(receivers::methods());
+    methods.extend(airbyte::methods());
+    methods.extend(cloud_run::methods());
+    methods.extend(cloud_sql::methods());
+    methods.extend(databricks::methods());
+    methods.extend(dataflow::methods());
+    methods.extend(dataproc::methods());
+    methods.extend(dbt_cloud::methods());
+    methods.extend(pubsub::methods());
+    methods.extend(secrets::methods());
+    methods.extend(tokens::methods());
+    methods.extend(vertex::methods());
     methods.sort_by_key(|method| method.id);
     methods
 }

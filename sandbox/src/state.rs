@@ -6,9 +6,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::faults::Faults;
+use crate::jobs::{JobSettings, Jobs};
 use crate::journal::Journal;
 use crate::services::crm::Crm;
 use crate::services::receivers::Receivers;
+use crate::services::{Pubsub, Tokens};
+use crate::shelf::Shelf;
 use chrono::{DateTime, Utc};
 
 /// Asks the time; the sandbox has no clock of its own.
@@ -27,6 +30,8 @@ pub struct Settings {
     pub mail: Option<SocketAddr>,
     /// The time.
     pub clock: Clock,
+    /// How jobs run, and which programs they can run.
+    pub jobs: JobSettings,
 }
 
 impl Settings {
@@ -39,6 +44,7 @@ impl Settings {
             public: None,
             mail: None,
             clock,
+            jobs: JobSettings::default(),
         }
     }
 }
@@ -79,6 +85,11 @@ pub(crate) struct State {
     pub(crate) journal: Journal,
     pub(crate) crm: Crm,
     pub(crate) receivers: Receivers,
+    pub(crate) jobs: Jobs,
+    /// What services keep beside their jobs: clusters, definitions of jobs, tokens of requests.
+    pub(crate) records: Shelf<serde_json::Value>,
+    pub(crate) pubsub: Pubsub,
+    pub(crate) tokens: Tokens,
 }
 
 impl State {
@@ -96,6 +107,15 @@ impl State {
             journal: Journal::open(&settings.folder.join("journal.jsonl")).map_err(folder)?,
             crm: Crm::default(),
             receivers: Receivers::open(&settings.folder).map_err(folder)?,
+            jobs: Jobs::open(
+                &settings.folder.join("jobs/jobs.jsonl"),
+                &settings.jobs,
+                Arc::clone(&settings.clock),
+            )
+            .map_err(folder)?,
+            records: Shelf::open(&settings.folder.join("jobs/records.jsonl")).map_err(folder)?,
+            pubsub: Pubsub::open(&settings.folder.join("pubsub")).map_err(folder)?,
+            tokens: Tokens::default(),
         })
     }
 

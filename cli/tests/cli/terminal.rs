@@ -65,5 +65,8 @@ fn a_dag_is_tried_out_on_a_terminal_and_asks_there() {
         assert!(printed.contains(part), "{part}: {printed}");
     }
     assert!(printed.contains("/2 "), "a bar: {printed}");
-    assert!(printed.contains("  kind       manual"), "the result: {printed}");
+    assert!(
+        printed.contains("  kind       manual"),
+        "the result: {printed}"
+    );
 }

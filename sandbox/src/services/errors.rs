@@ -60,6 +60,20 @@ pub(super) fn dbt_cloud(refusal: &Refusal) -> Reply {
     Reply::json(&body).status(refusal.status)
 }
 
+/// A problem of RFC 7807, as Airbyte's public API writes them.
+pub(super) fn airbyte(refusal: &Refusal) -> Reply {
+    let title = match refusal.reason.as_str() {
+        "invalid" => "bad-request",
+        "notFound" => "resource-not-found",
+        other => other,
+    };
+    let body = json!({
+        "type": format!("https://reference.airbyte.com/reference/errors#{title}"), "title": title,
+        "status": refusal.status.as_u16(), "detail": refusal.message,
+    });
+    Reply::json(&body).status(refusal.status)
+}
+
 fn status(status: StatusCode) -> &'static str {
     match status.as_u16() {
         400 | 405 | 413 => "INVALID_ARGUMENT",

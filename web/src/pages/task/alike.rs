@@ -67,7 +67,9 @@ pub(super) async fn failures(
 ) -> Result<Vec<Failure>, Oops> {
     let within = i64::try_from(WITHIN.as_micros()).unwrap_or(i64::MAX);
     let since = Timestamp::from_micros(frame.now.micros().saturating_sub(within));
-    let found = frame.web.store().failures(since, RUNS, TASKS).await?;
+    let dag = std::slice::from_ref(&place.dag);
+    let store = frame.web.store();
+    let found = store.failures(since, Some(dag), (RUNS, TASKS)).await?;
     let this = alike(message);
     let mut like: Vec<Failure> = found
         .into_iter()
