@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use axum::body::Body;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
@@ -14,7 +14,6 @@ const JSON_LIMIT: usize = 10 << 20;
 
 /// One request, its path already taken apart.
 pub(crate) struct Call {
-    pub(crate) verb: Method,
     /// The identifier of the method, such as `storage.objects.get`.
     pub(crate) method: &'static str,
     /// What stands for the names in braces of the path, decoded.
@@ -71,16 +70,6 @@ impl Reply {
             status,
             headers,
             body: body.into(),
-            effects: Vec::new(),
-        }
-    }
-
-    /// 204.
-    pub(crate) fn empty() -> Self {
-        Self {
-            status: StatusCode::NO_CONTENT,
-            headers: HeaderMap::new(),
-            body: Body::empty(),
             effects: Vec::new(),
         }
     }

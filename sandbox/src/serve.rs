@@ -183,7 +183,6 @@ async fn answer(
     };
     let query = head.uri.query().unwrap_or("");
     let call = Call {
-        verb: head.method,
         method: method.id,
         path,
         query: form_urlencoded::parse(query.as_bytes())

@@ -138,7 +138,12 @@ fn lists(group: &mut Group<'_>, runtime: &Runtime, store: &Store) {
         "a page of loads that failed",
         store.loads(&loads_failed, start, PAGE)
     );
-    page!(group, runtime, "search", store.search("scheduled__499", 20));
+    page!(
+        group,
+        runtime,
+        "search",
+        store.search("scheduled__499", None, 20)
+    );
     page!(group, runtime, "recover", store.recover());
 }
 

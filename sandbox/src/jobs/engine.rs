@@ -37,11 +37,14 @@ pub(super) struct Inner {
     changes: watch::Sender<u64>,
 }
 
+/// A job that is under way: how to ask it, and what to wait for.
+type Running = (watch::Sender<Ask>, JoinHandle<()>);
+
 /// All jobs of all services, by keys such as `dataproc/projects/p/regions/r/jobs/j`.
 pub(crate) struct Jobs {
     inner: Arc<Inner>,
     /// Those that are under way.
-    running: Mutex<HashMap<String, (watch::Sender<Ask>, JoinHandle<()>)>>,
+    running: Mutex<HashMap<String, Running>>,
     next: Mutex<u64>,
     /// Held by a service that looks for a job before it starts one.
     alone: Mutex<()>,

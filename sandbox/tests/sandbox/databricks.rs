@@ -20,12 +20,12 @@ async fn submit(kit: &Kit, tasks: Value, token: &str) -> u64 {
     let body = json!({ "run_name": "r", "tasks": tasks, "idempotency_token": token });
     kit.good("POST", "/api/2.2/jobs/runs/submit", body).await["run_id"]
         .as_u64()
-        .unwrap()
+        .expect("it works")
 }
 
 async fn ended(kit: &Kit, run: u64) -> Value {
     kit.until(&format!("/api/2.1/jobs/runs/get?run_id={run}"), |run| {
-        ["TERMINATED", "SKIPPED"].contains(&run["state"]["life_cycle_state"].as_str().unwrap())
+        ["TERMINATED", "SKIPPED"].contains(&run["state"]["life_cycle_state"].as_str().expect("it works"))
     })
     .await
 }
@@ -70,9 +70,9 @@ async fn tasks_wait_for_each_other_and_a_repair_runs_what_failed() {
     let failed = ended(&kit, run).await;
     let results: Vec<_> = failed["tasks"]
         .as_array()
-        .unwrap()
+        .expect("it works")
         .iter()
-        .map(|task| task["state"]["result_state"].as_str().unwrap())
+        .map(|task| task["state"]["result_state"].as_str().expect("it works"))
         .collect();
     assert_eq!(results, ["SUCCESS", "FAILED", "UPSTREAM_FAILED"]);
     let output = format!(
@@ -119,10 +119,10 @@ async fn a_job_runs_as_often_at_once_as_it_may() {
         .good("POST", "/api/2.2/jobs/run-now", run_now.clone())
         .await["run_id"]
         .as_u64()
-        .unwrap();
+        .expect("it works");
     let second = kit.good("POST", "/api/2.2/jobs/run-now", run_now).await["run_id"]
         .as_u64()
-        .unwrap();
+        .expect("it works");
     assert_eq!(
         ended(&kit, second).await["state"]["life_cycle_state"],
         "SKIPPED"
@@ -144,7 +144,7 @@ async fn a_job_runs_as_often_at_once_as_it_may() {
             Value::Null,
         )
         .await;
-    assert_eq!(list["runs"].as_array().unwrap().len(), 2);
+    assert_eq!(list["runs"].as_array().expect("it works").len(), 2);
     drop(go);
 }
 
@@ -169,7 +169,7 @@ async fn tasks_that_make_no_sense_are_refused() {
             .await;
         assert_eq!(status, 400);
         assert!(
-            refused["message"].as_str().unwrap().contains(says),
+            refused["message"].as_str().expect("it works").contains(says),
             "{refused}"
         );
     }
@@ -182,7 +182,7 @@ async fn a_pipeline_has_one_active_update() {
         .good("POST", "/api/2.0/pipelines", json!({ "name": "slow" }))
         .await["pipeline_id"]
         .clone();
-    let path = format!("/api/2.0/pipelines/{}", pipeline.as_str().unwrap());
+    let path = format!("/api/2.0/pipelines/{}", pipeline.as_str().expect("it works"));
     let update = kit
         .good("POST", &format!("{path}/updates"), json!({}))
         .await["update_id"]
@@ -192,11 +192,11 @@ async fn a_pipeline_has_one_active_update() {
     assert!(
         refused["message"]
             .as_str()
-            .unwrap()
-            .contains(update.as_str().unwrap())
+            .expect("it works")
+            .contains(update.as_str().expect("it works"))
     );
     go.notify_one();
-    let one = format!("{path}/updates/{}", update.as_str().unwrap());
+    let one = format!("{path}/updates/{}", update.as_str().expect("it works"));
     kit.until(&one, |update| update["update"]["state"] == "COMPLETED")
         .await;
     kit.good("POST", &format!("{path}/updates"), json!({}))
@@ -218,7 +218,7 @@ impl RunSql for Numbers {
         Box<dyn Future<Output = Result<SqlOutcome, tidemill_sandbox::ProgramError>> + Send + '_>,
     > {
         Box::pin(async move {
-            let rows = statement.parameters["rows"].parse::<u32>().unwrap();
+            let rows = statement.parameters["rows"].parse::<u32>().expect("it works");
             Ok(SqlOutcome {
                 columns: vec![("n".into(), "INT".into())],
                 rows: (0..rows).map(|n| vec![Some(n.to_string())]).collect(),
@@ -237,7 +237,7 @@ async fn a_statement_is_answered_in_pieces() {
     assert!(
         failed["status"]["error"]["message"]
             .as_str()
-            .unwrap()
+            .expect("it works")
             .contains("no SQL engine")
     );
     let programs = programs(&go);
@@ -251,7 +251,7 @@ async fn a_statement_is_answered_in_pieces() {
         ),
         (&json!("SUCCEEDED"), &json!(1500))
     );
-    let next = done["result"]["next_chunk_internal_link"].as_str().unwrap();
+    let next = done["result"]["next_chunk_internal_link"].as_str().expect("it works");
     let rest = kit.good("GET", next, Value::Null).await;
     assert_eq!(
         (&rest["row_count"], &rest["data_array"][0][0]),

@@ -40,7 +40,7 @@ pub(crate) fn programs(go: &Arc<Notify>) -> Programs {
 
 pub(crate) async fn kit() -> (Kit, Arc<Notify>) {
     let go = Arc::new(Notify::new());
-    let folder = Arc::new(tempfile::tempdir().unwrap());
+    let folder = Arc::new(tempfile::tempdir().expect("it works"));
     (Kit::with(folder, programs(&go)).await, go)
 }
 
@@ -50,7 +50,7 @@ fn launch(name: &str, template: &str) -> Value {
 }
 
 async fn ended(kit: &Kit, id: &str) -> Value {
-    let state = |job: &Value| job["currentState"].as_str().unwrap().to_owned();
+    let state = |job: &Value| job["currentState"].as_str().expect("it works").to_owned();
     kit.until(&format!("{PLACE}jobs/{id}"), |job| {
         ["DONE", "FAILED", "CANCELLED", "DRAINED", "UPDATED"]
             .iter()
@@ -74,17 +74,17 @@ async fn a_name_is_taken_while_its_job_is_active() {
     assert!(
         refused["error"]["message"]
             .as_str()
-            .unwrap()
+            .expect("it works")
             .contains("already an active job named load")
     );
     go.notify_one();
-    let id = job["id"].as_str().unwrap();
+    let id = job["id"].as_str().expect("it works");
     assert_eq!(ended(&kit, id).await["currentState"], "JOB_STATE_DONE");
     // The name of a job that has ended may be used again: a late retry makes a second job.
     go.notify_one();
     let second = kit.good("POST", &path, launch("load", "slow")).await["job"]["id"].clone();
     assert_ne!(second, job["id"]);
-    ended(&kit, second.as_str().unwrap()).await;
+    ended(&kit, second.as_str().expect("it works")).await;
     let list = kit
         .good(
             "GET",
@@ -92,7 +92,7 @@ async fn a_name_is_taken_while_its_job_is_active() {
             Value::Null,
         )
         .await;
-    assert_eq!(list["jobs"].as_array().unwrap().len(), 2);
+    assert_eq!(list["jobs"].as_array().expect("it works").len(), 2);
     let all = kit
         .good(
             "GET",
@@ -100,7 +100,7 @@ async fn a_name_is_taken_while_its_job_is_active() {
             Value::Null,
         )
         .await;
-    assert_eq!(all["jobs"].as_array().unwrap().len(), 2);
+    assert_eq!(all["jobs"].as_array().expect("it works").len(), 2);
 }
 
 #[tokio::test]
@@ -116,17 +116,17 @@ async fn classic_templates_run_their_program() {
         .await["job"]
         .clone();
     assert_eq!(job["currentState"], "JOB_STATE_PENDING");
-    let id = job["id"].as_str().unwrap();
+    let id = job["id"].as_str().expect("it works");
     ended(&kit, id).await;
     let metrics = kit
         .good("GET", &format!("{PLACE}jobs/{id}/metrics"), Value::Null)
         .await;
     let rows = metrics["metrics"]
         .as_array()
-        .unwrap()
+        .expect("it works")
         .iter()
         .find(|one| one["name"]["name"] == "rows");
-    assert_eq!(rows.unwrap()["scalar"], 3);
+    assert_eq!(rows.expect("it works")["scalar"], 3);
     let messages = kit
         .good("GET", &format!("{PLACE}jobs/{id}/messages"), Value::Null)
         .await;
@@ -143,7 +143,7 @@ async fn an_unknown_program_and_one_that_breaks_fail_the_job() {
     ] {
         let path = format!("{PLACE}flexTemplates:launch");
         let job = kit.good("POST", &path, launch("x", template)).await;
-        let id = job["job"]["id"].as_str().unwrap();
+        let id = job["job"]["id"].as_str().expect("it works");
         assert_eq!(ended(&kit, id).await["currentState"], "JOB_STATE_FAILED");
         let path = format!("{PLACE}jobs/{id}/messages?minimumImportance=JOB_MESSAGE_ERROR");
         let messages = kit.good("GET", &path, Value::Null).await;
@@ -157,7 +157,7 @@ async fn a_streaming_job_runs_until_it_is_drained_or_replaced() {
     let path = format!("{PLACE}flexTemplates:launch");
     let first = kit.good("POST", &path, launch("s", "stream")).await["job"].clone();
     assert_eq!(first["type"], "JOB_TYPE_STREAMING");
-    let first = format!("{PLACE}jobs/{}", first["id"].as_str().unwrap());
+    let first = format!("{PLACE}jobs/{}", first["id"].as_str().expect("it works"));
     kit.until(&first, |job| job["currentState"] == "JOB_STATE_RUNNING")
         .await;
     let mut update = launch("s", "stream");
@@ -169,7 +169,7 @@ async fn a_streaming_job_runs_until_it_is_drained_or_replaced() {
         (&old["replacedByJobId"], &second["replaceJobId"]),
         (&second["id"], &old["id"])
     );
-    let second = format!("{PLACE}jobs/{}", second["id"].as_str().unwrap());
+    let second = format!("{PLACE}jobs/{}", second["id"].as_str().expect("it works"));
     kit.until(&second, |job| job["currentState"] == "JOB_STATE_RUNNING")
         .await;
     kit.good(
@@ -201,7 +201,7 @@ async fn a_job_is_cancelled_and_a_batch_job_is_not_drained() {
             launch("c", "slow"),
         )
         .await;
-    let path = format!("{PLACE}jobs/{}", job["job"]["id"].as_str().unwrap());
+    let path = format!("{PLACE}jobs/{}", job["job"]["id"].as_str().expect("it works"));
     let (status, _) = kit
         .ask(
             "PUT",
@@ -231,17 +231,17 @@ async fn faults_of_jobs_do_what_they_say() {
     fault(json!({ "job_fails": { "message": "worker lost" } })).await;
     let fails = kit.good("POST", &path, launch("a", "count")).await;
     assert_eq!(
-        ended(&kit, fails["job"]["id"].as_str().unwrap()).await["currentState"],
+        ended(&kit, fails["job"]["id"].as_str().expect("it works")).await["currentState"],
         "JOB_STATE_FAILED"
     );
     fault(json!("job_stuck")).await;
     let stuck = kit.good("POST", &path, launch("b", "count")).await;
-    let stuck = format!("{PLACE}jobs/{}", stuck["job"]["id"].as_str().unwrap());
+    let stuck = format!("{PLACE}jobs/{}", stuck["job"]["id"].as_str().expect("it works"));
     kit.until(&stuck, |job| job["currentState"] == "JOB_STATE_RUNNING")
         .await;
     fault(json!("job_vanishes")).await;
     let gone = kit.good("POST", &path, launch("c", "count")).await;
-    let gone = format!("{PLACE}jobs/{}", gone["job"]["id"].as_str().unwrap());
+    let gone = format!("{PLACE}jobs/{}", gone["job"]["id"].as_str().expect("it works"));
     assert_eq!(kit.ask("GET", &gone, Value::Null).await.0, 404);
 }
 
@@ -255,7 +255,7 @@ async fn a_job_under_way_runs_again_after_a_restart() {
             launch("r", "slow"),
         )
         .await;
-    let path = format!("{PLACE}jobs/{}", job["job"]["id"].as_str().unwrap());
+    let path = format!("{PLACE}jobs/{}", job["job"]["id"].as_str().expect("it works"));
     kit.until(&path, |job| job["currentState"] == "JOB_STATE_RUNNING")
         .await;
     let kit = Kit::with(kit.end().await, programs(&go)).await;

@@ -18,7 +18,7 @@ async fn cluster(kit: &Kit) {
         (status, &refused["error"]["status"]),
         (409, &json!("ALREADY_EXISTS"))
     );
-    let name = first["name"].as_str().unwrap();
+    let name = first["name"].as_str().expect("it works");
     let done = kit
         .until(&format!("/v1/{name}"), |operation| {
             operation["done"] == true
@@ -70,9 +70,9 @@ async fn a_request_id_gives_the_first_job_and_a_job_id_is_taken() {
     assert_eq!(ended["status"]["state"], "DONE");
     let states: Vec<_> = ended["statusHistory"]
         .as_array()
-        .unwrap()
+        .expect("it works")
         .iter()
-        .map(|one| one["state"].as_str().unwrap())
+        .map(|one| one["state"].as_str().expect("it works"))
         .collect();
     assert_eq!(states, ["PENDING", "SETUP_DONE", "RUNNING"]);
 }
@@ -116,7 +116,7 @@ async fn a_stopped_cluster_takes_no_jobs() {
         400
     );
     let deleted = kit.good("DELETE", &path, Value::Null).await;
-    let name = deleted["name"].as_str().unwrap();
+    let name = deleted["name"].as_str().expect("it works");
     kit.until(&format!("/v1/{name}"), |operation| {
         operation["done"] == true
     })
@@ -150,7 +150,7 @@ async fn batches_have_keys_of_their_own_and_are_cancelled_by_their_operation() {
             .0,
         409
     );
-    let operation = format!("/v1/{}", first["name"].as_str().unwrap());
+    let operation = format!("/v1/{}", first["name"].as_str().expect("it works"));
     kit.good("POST", &format!("{operation}:cancel"), json!({}))
         .await;
     kit.until(&format!("{all}/batch-1"), |batch| {

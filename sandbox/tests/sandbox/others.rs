@@ -36,7 +36,7 @@ async fn dbt_cloud_starts_a_second_run_for_a_second_trigger() {
     assert!(
         ended["data"]["status_message"]
             .as_str()
-            .unwrap()
+            .expect("it works")
             .contains("dbt_job_7.sandbox.sql")
     );
     let results = kit
@@ -75,7 +75,7 @@ async fn airbyte_and_cloud_sql_do_one_thing_at_a_time() {
     go.notify_one();
     let path = format!(
         "/sql/v1beta4/projects/p/operations/{}",
-        operation.as_str().unwrap()
+        operation.as_str().expect("it works")
     );
     let done = kit
         .until(&path, |operation| operation["status"] == "DONE")
@@ -93,12 +93,12 @@ async fn cloud_run_functions_and_vertex_run_programs() {
             json!({}),
         )
         .await;
-    let operation = format!("/v2/{}", run["name"].as_str().unwrap());
+    let operation = format!("/v2/{}", run["name"].as_str().expect("it works"));
     let done = kit
         .until(&operation, |operation| operation["done"] == true)
         .await;
     assert_eq!(done["response"]["succeededCount"], 1);
-    let execution = format!("/v2/{}", run["metadata"]["name"].as_str().unwrap());
+    let execution = format!("/v2/{}", run["metadata"]["name"].as_str().expect("it works"));
     let shown = kit.good("GET", &execution, Value::Null).await;
     assert_eq!(shown["conditions"][0]["state"], "CONDITION_SUCCEEDED");
 
@@ -133,11 +133,11 @@ async fn cloud_run_functions_and_vertex_run_programs() {
 
 #[tokio::test]
 async fn secrets_are_files_and_nothing_beside_them() {
-    let folder = std::sync::Arc::new(tempfile::tempdir().unwrap());
+    let folder = std::sync::Arc::new(tempfile::tempdir().expect("it works"));
     let place = folder.path().join("secrets/p/db");
-    std::fs::create_dir_all(&place).unwrap();
-    std::fs::write(place.join("1"), "old").unwrap();
-    std::fs::write(place.join("2"), "new").unwrap();
+    std::fs::create_dir_all(&place).expect("it works");
+    std::fs::write(place.join("1"), "old").expect("it works");
+    std::fs::write(place.join("2"), "new").expect("it works");
     let kit = Kit::over(folder).await;
     let path = "/v1/projects/p/secrets/db/versions";
     let latest = kit
@@ -169,10 +169,10 @@ async fn a_token_that_a_fault_ended_is_refused_until_there_is_a_new_one() {
             .body("grant_type=refresh_token&refresh_token=r")
             .send()
             .await
-            .unwrap();
+            .expect("it works");
         crate::kit::json(reply).await["access_token"]
             .as_str()
-            .unwrap()
+            .expect("it works")
             .to_owned()
     };
     let with = async |token: &str| {
@@ -181,7 +181,7 @@ async fn a_token_that_a_fault_ended_is_refused_until_there_is_a_new_one() {
             .header("authorization", format!("Bearer {token}"))
             .send()
             .await
-            .unwrap();
+            .expect("it works");
         reply.status().as_u16()
     };
     let first = token().await;
@@ -232,7 +232,7 @@ const POSTS: &[&str] = &[
 
 #[test]
 fn any_bytes_are_refused_in_the_format_of_the_service() {
-    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let runtime = tokio::runtime::Runtime::new().expect("it works");
     let (kit, _) = runtime.block_on(kit());
     let mut runner = TestRunner::new(Config {
         cases: 16,
@@ -258,9 +258,9 @@ fn any_bytes_are_refused_in_the_format_of_the_service() {
             runtime.block_on(async {
                 for path in POSTS {
                     let request = kit.client.post(format!("{}{path}", kit.base));
-                    let reply = request.body(bytes.clone()).send().await.unwrap();
+                    let reply = request.body(bytes.clone()).send().await.expect("it works");
                     let status = reply.status().as_u16();
-                    let body = reply.text().await.unwrap();
+                    let body = reply.text().await.expect("it works");
                     // Settings of a job may hold anything, as on the service.
                     let taken = *path == "/api/2.1/jobs/create" && bytes.starts_with(b"{\"a\"");
                     assert!(
@@ -268,12 +268,12 @@ fn any_bytes_are_refused_in_the_format_of_the_service() {
                         "{path} {status} {body}"
                     );
                     assert!(
-                        serde_json::from_str::<Value>(&body).unwrap().is_object(),
+                        serde_json::from_str::<Value>(&body).expect("it works").is_object(),
                         "{path} {body}"
                     );
                 }
             });
             Ok(())
         })
-        .unwrap();
+        .expect("it works");
 }

@@ -14,8 +14,8 @@ async fn kit(more: Value) -> Kit {
         .await;
     let mut body = json!({ "topic": "projects/p/topics/orders" });
     body.as_object_mut()
-        .unwrap()
-        .extend(more.as_object().unwrap().clone());
+        .expect("it works")
+        .extend(more.as_object().expect("it works").clone());
     kit.good("PUT", SUB, body).await;
     kit
 }
@@ -32,7 +32,7 @@ async fn publish(kit: &Kit, data: &[&str], ordering: &str) -> Vec<Value> {
             json!({ "messages": messages }),
         )
         .await;
-    ids["messageIds"].as_array().unwrap().clone()
+    ids["messageIds"].as_array().expect("it works").clone()
 }
 
 async fn pull(kit: &Kit, sub: &str) -> Vec<Value> {

@@ -59,6 +59,8 @@ pub struct Tried {
     pub ended_at: Timestamp,
     /// When the next attempt begins, if one was decided.
     pub retry_at: Option<Timestamp>,
+    /// Since when it waited for something outside, until it ended.
+    pub deferred_at: Option<Timestamp>,
 }
 
 impl From<&Tried> for AttemptCursor {
@@ -84,6 +86,7 @@ impl Read for Tried {
             started_at: from.opt_time()?,
             ended_at: from.time()?,
             retry_at: from.opt_time()?,
+            deferred_at: from.opt_time()?,
         })
     }
 }

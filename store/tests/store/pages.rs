@@ -347,6 +347,7 @@ fn tried_of(row: &AttemptRow) -> Tried {
         started_at: row.started_at,
         ended_at: row.ended_at,
         retry_at: row.retry_at,
+        deferred_at: row.deferred_at,
     }
 }
 

@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::http::StatusCode;
 use serde::Deserialize;
+use tidemill_store::access::By;
 use tidemill_store::outbox::{Letter, OutboxState};
 use utoipa::IntoParams;
 
@@ -82,8 +83,10 @@ pub(crate) async fn again(
     Query(Nothing {}): Query<Nothing>,
 ) -> Result<Json<AlertView>, Oops> {
     let letter = find(&frame, &id).await?;
-    let no = letter.due.row.id;
-    if letter.state != OutboxState::Dead || !frame.web.store().outbox_again(no, frame.now).await? {
+    let (who, at) = (frame.name(), frame.now);
+    let by = By { who: &who, at };
+    let store = frame.web.store();
+    if letter.state != OutboxState::Dead || !store.outbox_again(&letter.due, by).await? {
         let says = "this alert was delivered, or is about to be; nothing was changed";
         return Err(Oops::Says(StatusCode::CONFLICT, says.to_owned()));
     }

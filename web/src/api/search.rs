@@ -31,7 +31,9 @@ pub(crate) async fn search(
     if text.is_empty() || text.chars().count() > CHARS_MAX {
         return Err(Oops::field("text", "write 1 to 200 characters"));
     }
-    let found = frame.web.store().search(text, FOUND_MAX).await?;
+    let among = frame.among().await?;
+    let store = frame.web.store();
+    let found = store.search(text, among.as_deref(), FOUND_MAX).await?;
     let dags = found.dags.into_iter().filter(|dag| frame.sees(dag));
     let runs = found.runs.into_iter().filter(|run| frame.sees(&run.dag));
     let head = |run: RunHead| RunHeadView {

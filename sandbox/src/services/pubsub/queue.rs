@@ -216,7 +216,7 @@ impl Pubsub {
             if let Some(dead) = &subscription.dead_letters
                 && message.attempts >= dead.attempts
             {
-                self.bury(&mut inner, name, dead, &message, now)?;
+                self.bury(&mut inner, (name, dead), &message, now)?;
                 self.drop_message(&mut inner, &key, &message)?;
                 continue;
             }
@@ -236,8 +236,7 @@ impl Pubsub {
     fn bury(
         &self,
         inner: &mut Inner,
-        from: &str,
-        dead: &DeadLetters,
+        (from, dead): (&str, &DeadLetters),
         message: &Message,
         now: DateTime<Utc>,
     ) -> Result<(), PublishError> {

@@ -61,9 +61,9 @@ const fn ran(doing: Doing) -> bool {
 }
 
 /// A run over time, as it was read.
-pub(super) struct Timed {
+pub(super) struct Timed<'a> {
     /// By the names of tasks.
-    pub(super) courses: HashMap<String, Course>,
+    pub(super) courses: Courses<'a>,
     pub(super) critical: Vec<String>,
     pub(super) begin: Timestamp,
     pub(super) end: Timestamp,
@@ -72,7 +72,12 @@ pub(super) struct Timed {
 }
 
 /// Reads what each task did. `all`: also what was tried before the last start of the run.
-pub(super) async fn read(frame: &Frame, of: &Of, rows: &Rows, all: bool) -> Result<Timed, Oops> {
+pub(super) async fn read<'a>(
+    frame: &Frame,
+    of: &Of,
+    rows: &'a Rows,
+    all: bool,
+) -> Result<Timed<'a>, Oops> {
     let attempts = attempts(frame, of).await?;
     let begin = of.run.started_at.unwrap_or(of.run.created_at);
     let first = attempts

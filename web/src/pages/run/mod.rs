@@ -197,7 +197,7 @@ pub(crate) async fn show(
         _ => {
             let rows = Rows { grid };
             page.questions = list::questions(frame, &of, &rows).await?;
-            page.roots = roots::read(&of, &rows);
+            page.roots = roots::read(frame, &of, &rows).await?;
             page.list = Some(list::view(frame, &of, &rows, &query).await?);
         }
     }

@@ -2,15 +2,19 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use tidemill_core::protocol::NOT_MAPPED;
+use tidemill_core::protocol::{NOT_MAPPED, TaskNo};
 use tidemill_core::state::TaskState;
-use tidemill_store::history::TaskOfRun;
+use tidemill_store::history::{GridCell, TaskOfRun};
 
 use super::read::{Of, Rows};
+use crate::frame::Frame;
+use crate::oops::Oops;
 use crate::pages::home::alike;
 
 /// So many causes are named.
 const CAUSES_MAX: usize = 8;
+/// Of so many failed tasks, those that failed first, the messages are read.
+const FAILED_MAX: usize = 100;
 
 /// A cause, and the tasks that failed for it.
 pub(super) struct Root {
@@ -28,11 +32,15 @@ pub(super) struct Roots {
 }
 
 /// None if nothing failed.
-pub(super) fn read(of: &Of, rows: &Rows) -> Option<Roots> {
-    let failed = rows.whole.values();
-    let mut failed: Vec<&TaskOfRun> = failed
-        .filter(|row| row.task.state == TaskState::Failed)
-        .collect();
+pub(super) async fn read(frame: &Frame, of: &Of, rows: &Rows) -> Result<Option<Roots>, Oops> {
+    let cells = rows.whole();
+    let mut first: Vec<&GridCell> = cells.values().copied().collect();
+    first.retain(|cell| cell.state == TaskState::Failed);
+    first.sort_unstable_by_key(|cell| (cell.since, cell.task));
+    first.truncate(FAILED_MAX);
+    let numbers: Vec<TaskNo> = first.iter().map(|cell| cell.task).collect();
+    let whole = of.whole(frame, &numbers).await?;
+    let mut failed: Vec<&TaskOfRun> = whole.values().collect();
     failed.sort_unstable_by_key(|row| (row.task.since, row.task.of.task));
     let mut causes: BTreeMap<String, Vec<&TaskOfRun>> = BTreeMap::new();
     for row in failed {
@@ -62,7 +70,7 @@ pub(super) fn read(of: &Of, rows: &Rows) -> Option<Roots> {
     roots.sort_by_key(|root| std::cmp::Reverse(root.blocked));
     let more = roots.len().saturating_sub(CAUSES_MAX);
     roots.truncate(CAUSES_MAX);
-    (!roots.is_empty()).then_some(Roots { roots, more })
+    Ok((!roots.is_empty()).then_some(Roots { roots, more }))
 }
 
 /// How many tasks after these could not run.
@@ -75,13 +83,14 @@ fn blocked<'a>(of: &'a Of, rows: &Rows, names: impl Iterator<Item = &'a str>) ->
             after.push(task.id.as_str());
         }
     }
+    let cells = rows.whole();
     let mut open: Vec<&str> = names.collect();
     let mut seen: HashSet<&str> = open.iter().copied().collect();
     let mut blocked = 0;
     while let Some(name) = open.pop() {
         for next in after.get(name).into_iter().flatten().copied() {
-            let row = rows.whole.get(next);
-            let is_blocked = row.is_some_and(|row| row.task.state == TaskState::UpstreamFailed);
+            let cell = cells.get(next);
+            let is_blocked = cell.is_some_and(|cell| cell.state == TaskState::UpstreamFailed);
             if is_blocked && seen.insert(next) {
                 blocked += 1;
                 open.push(next);

@@ -27,7 +27,7 @@ pub(crate) async fn timeline(
 ) -> Result<TimelineView, Oops> {
     let of = Of::load(frame, dag, run).await?;
     let grid = of.grid(frame).await?;
-    let rows = Rows::read(frame, &of, grid).await?;
+    let rows = Rows { grid };
     let timed = gantt::read(frame, &of, &rows, all).await?;
     let span = |span: Stretch| SpanView {
         doing: word(span.doing).to_owned(),
@@ -38,7 +38,7 @@ pub(crate) async fn timeline(
     let courses = timed.courses.into_iter();
     let mut tasks: Vec<CourseView> = courses
         .map(|(task, course)| CourseView {
-            task,
+            task: task.to_owned(),
             spans: course.spans.into_iter().map(span).collect(),
         })
         .collect();
