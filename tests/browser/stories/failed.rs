@@ -98,13 +98,13 @@ fn a_task_is_marked_as_success_with_a_note() {
         browser.pick("As", "Success: what follows can run");
         browser.press("Show");
         browser.sees(".preview", "load");
-        browser.press("Mark 1 task");
+        browser.press("Mark 2 tasks");
         browser.holds(
             "the browser to ask for a note",
             "return document.querySelector('textarea[name=note]').matches(':invalid')",
         );
         browser.fill("Note", "the file was loaded by hand");
-        browser.press("Mark 1 task");
+        browser.press("Mark 2 tasks");
         browser.sees("[data-fresh=state]", "Success");
         site.stands("orders_daily", "excused", "Success");
         browser.open(&format!("{TASK}/excused"));
