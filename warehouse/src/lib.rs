@@ -4,5 +4,6 @@
 //! switches the manifest by a rename: a reader sees all of it or nothing, and a kill leaves the old table or the new one.
 
 mod schema;
+pub mod sql;
 
 pub use schema::{Digits, Field, Kind, Mode, NoCounterpart, Schema, TYPE_KEY};

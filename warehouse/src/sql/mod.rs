@@ -1,0 +1,11 @@
+//! `BigQuery`'s SQL, executed by `DataFusion`.
+
+mod engine;
+mod error;
+mod functions;
+mod parse;
+mod planner;
+mod rewrite;
+
+pub use engine::{Catalog, Engine, Outcome, Parameter, Relation, Request, TableName};
+pub use error::SqlError;

@@ -1,0 +1,175 @@
+//! Text to statements: what `BigQuery` writes otherwise than the parser reads is put right among the tokens.
+
+use datafusion::sql::sqlparser::ast::Statement;
+use datafusion::sql::sqlparser::dialect::BigQueryDialect;
+use datafusion::sql::sqlparser::keywords::Keyword;
+use datafusion::sql::sqlparser::parser::Parser;
+use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, Word};
+
+use super::error::SqlError;
+
+/// Where words stand in the text.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Words(Vec<(String, u64, u64)>);
+
+impl Words {
+    /// ` at [line:column]` of the first such word.
+    pub(crate) fn place(&self, name: &str) -> String {
+        self.0
+            .iter()
+            .find(|(word, ..)| word.eq_ignore_ascii_case(name))
+            .map(|(_, line, column)| format!(" at [{line}:{column}]"))
+            .unwrap_or_default()
+    }
+}
+
+/// The statements of a text.
+pub(crate) fn statements(text: &str) -> Result<(Vec<Statement>, Words), SqlError> {
+    let dialect = BigQueryDialect;
+    let tokens = Tokenizer::new(&dialect, text)
+        .tokenize_with_location()
+        .map_err(|error| SqlError::from_parser(&error.into()))?;
+    let words = Words(
+        tokens
+            .iter()
+            .filter_map(|token| match &token.token {
+                Token::Word(word) => Some((
+                    word.value.clone(),
+                    token.span.start.line,
+                    token.span.start.column,
+                )),
+                _ => None,
+            })
+            .collect(),
+    );
+    let tokens = typed_arrays(lowered(tokens));
+    let mut parser = Parser::new(&dialect).with_tokens_with_locations(tokens);
+    let statements = parser
+        .parse_statements()
+        .map_err(|error| SqlError::from_parser(&error))?;
+    Ok((statements, words))
+}
+
+/// Names of columns have no case; those of tables keep theirs.
+fn lowered(mut tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    let mut table = false;
+    let mut after_dot = false;
+    for token in &mut tokens {
+        match &mut token.token {
+            Token::Word(word) => {
+                let opens = word.quote_style.is_none()
+                    && matches!(
+                        word.keyword,
+                        Keyword::FROM
+                            | Keyword::JOIN
+                            | Keyword::INTO
+                            | Keyword::TABLE
+                            | Keyword::UPDATE
+                            | Keyword::VIEW
+                            | Keyword::MERGE
+                            | Keyword::EXISTS
+                            | Keyword::USING
+                    );
+                if word.quote_style == Some('`') && !table && !word.value.contains(['.', '-', ' '])
+                {
+                    word.value = word.value.to_lowercase();
+                }
+                table = opens || (table && after_dot);
+                after_dot = false;
+            }
+            Token::Period => {
+                table = table || after_dot;
+                after_dot = true;
+            }
+            Token::Whitespace(_) => {}
+            _ => {
+                table = false;
+                after_dot = false;
+            }
+        }
+    }
+    tokens
+}
+
+fn word(value: &str) -> Token {
+    Token::Word(Word {
+        value: value.to_owned(),
+        quote_style: None,
+        keyword: Keyword::NoKeyword,
+    })
+}
+
+/// `ARRAY<T>[…]` becomes a cast of `[…]`.
+fn typed_arrays(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    let mut out: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len());
+    // For each bracket that is open: the type that its end adds.
+    let mut open: Vec<Option<String>> = Vec::new();
+    let mut index = 0;
+    while index < tokens.len() {
+        let token = &tokens[index];
+        let is_array = matches!(&token.token, Token::Word(word) if word.keyword == Keyword::ARRAY && word.quote_style.is_none());
+        if is_array {
+            if let Some((kind, next)) = typed_head(&tokens, index + 1) {
+                for made in [word("cast_to"), Token::LParen, Token::LBracket] {
+                    out.push(TokenWithSpan::new(made, token.span));
+                }
+                open.push(Some(format!("ARRAY<{kind}>")));
+                index = next;
+                continue;
+            }
+        }
+        match &token.token {
+            Token::LBracket => open.push(None),
+            Token::RBracket => {
+                if let Some(Some(kind)) = open.pop() {
+                    for made in [
+                        Token::RBracket,
+                        Token::Comma,
+                        Token::SingleQuotedString(kind),
+                        Token::RParen,
+                    ] {
+                        out.push(TokenWithSpan::new(made, token.span));
+                    }
+                    index += 1;
+                    continue;
+                }
+            }
+            _ => {}
+        }
+        out.push(token.clone());
+        index += 1;
+    }
+    out
+}
+
+/// The text of `<T>` and the index behind the `[` that follows.
+fn typed_head(tokens: &[TokenWithSpan], from: usize) -> Option<(String, usize)> {
+    let mut depth = 0_i32;
+    let mut text = String::new();
+    for (index, token) in tokens.iter().enumerate().skip(from) {
+        match &token.token {
+            Token::Whitespace(_) => continue,
+            Token::Lt if depth == 0 => {
+                depth = 1;
+                continue;
+            }
+            _ if depth == 0 => return None,
+            Token::Lt => depth += 1,
+            Token::Gt => depth -= 1,
+            Token::ShiftRight => depth -= 2,
+            _ => {}
+        }
+        if depth <= 0 {
+            if token.token == Token::ShiftRight {
+                text.push('>');
+            }
+            let mut next = index + 1;
+            while matches!(tokens.get(next)?.token, Token::Whitespace(_)) {
+                next += 1;
+            }
+            return (tokens[next].token == Token::LBracket).then_some((text, next + 1));
+        }
+        text.push_str(&token.token.to_string());
+    }
+    None
+}
