@@ -256,14 +256,16 @@ impl Engine {
                         error
                     })?;
             }
-            session
+            let plan = session
                 .ctx
                 .state()
                 .statement_to_plan(Planned::Statement(Box::new(Statement::Query(Box::new(
                     query,
                 )))))
                 .await
-                .map_err(|error| SqlError::from_engine(&error, words))
+                .map_err(|error| SqlError::from_engine(&error, words))?;
+            super::agree::check(&plan).map_err(|error| SqlError::from_engine(&error, words))?;
+            Ok(plan)
         })
     }
 

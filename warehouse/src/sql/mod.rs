@@ -1,5 +1,6 @@
 //! `BigQuery`'s SQL, executed by `DataFusion`.
 
+mod agree;
 mod engine;
 mod error;
 mod functions;

@@ -42,7 +42,7 @@ pub(crate) fn statements(text: &str) -> Result<(Vec<Statement>, Words), SqlError
             })
             .collect(),
     );
-    let tokens = typed_arrays(lowered(tokens));
+    let tokens = typed_arrays(safe(lowered(tokens)));
     let mut parser = Parser::new(&dialect).with_tokens_with_locations(tokens);
     let statements = parser
         .parse_statements()
@@ -89,6 +89,27 @@ fn lowered(mut tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
         }
     }
     tokens
+}
+
+/// `SAFE.name(` is one name, whatever keyword the second is.
+fn safe(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    let mut out: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len());
+    for token in tokens {
+        if let Token::Word(name) = &token.token {
+            if let [.., prefix, dot] = out.as_slice() {
+                let is_prefix = matches!(&prefix.token, Token::Word(word) if word.value.eq_ignore_ascii_case("safe") && word.quote_style.is_none());
+                if is_prefix && dot.token == Token::Period {
+                    let span = prefix.span;
+                    let merged = word(&format!("SAFE.{}", name.value));
+                    out.truncate(out.len() - 2);
+                    out.push(TokenWithSpan::new(merged, span));
+                    continue;
+                }
+            }
+        }
+        out.push(token);
+    }
+    out
 }
 
 fn word(value: &str) -> Token {

@@ -105,7 +105,10 @@ impl ExprPlanner for Operators {
         let json = type_name(&field) == "JSON";
         let planned = match field_access {
             GetFieldAccess::NamedStructField { name } => {
-                let name = name.to_string();
+                let name = match name {
+                    ScalarValue::Utf8(Some(name)) => name,
+                    other => other.to_string(),
+                };
                 if json {
                     call("json_field$", vec![expr, lit(name)])?
                 } else {

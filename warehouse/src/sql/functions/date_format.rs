@@ -340,7 +340,7 @@ fn parse_into<'a>(format: &str, text: &'a str, parsed: &mut Parsed) -> Result<Op
 fn read_one<'a>(element: &str, text: &'a str, parsed: &mut Parsed) -> Result<Option<&'a str>> {
     let spaced = text.trim_start();
     let read = match element {
-        "Y" | "EY" => number(text, 5, 0..=10_000).map(|(v, rest)| (parsed.year = Some(v), rest).1),
+        "Y" | "EY" => number(text, 4, 0..=9999).map(|(v, rest)| (parsed.year = Some(v), rest).1),
         "E4Y" => number(text, 4, 0..=9999).map(|(v, rest)| (parsed.year = Some(v), rest).1),
         "y" => number(text, 2, 0..=99).map(|(v, rest)| {
             parsed.year = Some(if v < 69 { 2000 + v } else { 1900 + v });

@@ -8,8 +8,8 @@ use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, CastFormat, CastKind, CeilFloorKind, Expr, Ident, Query, Select, Subscript,
-    TableFactor, UnaryOperator, Value, VisitMut, VisitorMut,
+    AccessExpr, CastFormat, CastKind, CeilFloorKind, DateTimeField, Expr, Ident, Query, Select,
+    Subscript, TableFactor, UnaryOperator, Value, VisitMut, VisitorMut,
 };
 
 use super::error::SqlError;
@@ -42,6 +42,7 @@ pub(crate) struct Rewrite<'a> {
     /// The tables, in the order they were found.
     pub(crate) tables: Vec<Named>,
     positional: usize,
+    derived: usize,
 }
 
 impl<'a> Rewrite<'a> {
@@ -52,6 +53,7 @@ impl<'a> Rewrite<'a> {
             ctes: HashSet::new(),
             tables: Vec::new(),
             positional: 0,
+            derived: 0,
         }
     }
 
@@ -113,7 +115,15 @@ impl<'a> Rewrite<'a> {
                 "the table expression {name}"
             ))),
             TableFactor::UNNEST { .. } => select::unnest(factor),
-            TableFactor::Derived { .. } | TableFactor::NestedJoin { .. } => Ok(()),
+            TableFactor::Derived { alias, .. } => {
+                // Columns of two of them may have one name.
+                if alias.is_none() {
+                    self.derived += 1;
+                    *alias = Some(select::alias(&format!("derived${}", self.derived)));
+                }
+                Ok(())
+            }
+            TableFactor::NestedJoin { .. } => Ok(()),
             other => Err(SqlError::unsupported(format!("{other}"))),
         }
     }
@@ -174,14 +184,8 @@ impl<'a> Rewrite<'a> {
                 made(function, args)
             }
             Expr::Extract { field, expr, .. } => {
-                let part = field.to_string().to_uppercase();
-                match *expr {
-                    Expr::AtTimeZone {
-                        timestamp,
-                        time_zone,
-                    } => made("extract_part", vec![text(part), *timestamp, *time_zone]),
-                    expr => made("extract_part", vec![text(part), expr]),
-                }
+                let part = text(field.to_string().to_uppercase());
+                made("extract_part", vec![part, *expr])
             }
             Expr::Ceil { expr, field } => one_argument("ceil", *expr, &field)?,
             Expr::Floor { expr, field } => one_argument("floor", *expr, &field)?,
@@ -297,9 +301,7 @@ impl<'a> Rewrite<'a> {
 
 fn one_argument(function: &str, expr: Expr, field: &CeilFloorKind) -> Result<Expr, SqlError> {
     match field {
-        CeilFloorKind::DateTimeField(field) if field.to_string().is_empty() => {
-            Ok(made(function, vec![expr]))
-        }
+        CeilFloorKind::DateTimeField(DateTimeField::NoDateTime) => Ok(made(function, vec![expr])),
         other => Err(SqlError::unsupported(format!("{function} with {other:?}"))),
     }
 }
@@ -328,11 +330,39 @@ fn accesses(root: Expr, chain: Vec<AccessExpr>) -> Expr {
             Some((name, index)) => made(name, vec![at, index]),
             None => Expr::CompoundFieldAccess {
                 root: Box::new(at),
-                access_chain: vec![access],
+                access_chain: vec![by_text(access)],
             },
         };
     }
     at
+}
+
+/// `.name` as `['name']`, which both struct and JSON are planned by.
+fn by_text(access: AccessExpr) -> AccessExpr {
+    match access {
+        AccessExpr::Dot(Expr::Identifier(ident)) => AccessExpr::Subscript(Subscript::Index {
+            index: text(ident.value),
+        }),
+        other => other,
+    }
+}
+
+/// The zone of EXTRACT belongs to the call, and is nowhere else.
+fn zoned(expr: &mut Expr) {
+    if let Expr::Extract {
+        field, expr: inner, ..
+    } = expr
+    {
+        if let Expr::AtTimeZone {
+            timestamp,
+            time_zone,
+        } = inner.as_ref()
+        {
+            let part = text(field.to_string().to_uppercase());
+            let args = vec![part, timestamp.as_ref().clone(), time_zone.as_ref().clone()];
+            *expr = made("extract_part", args);
+        }
+    }
 }
 
 fn flow(result: Result<(), SqlError>) -> ControlFlow<SqlError> {
@@ -372,6 +402,7 @@ impl VisitorMut for Rewrite<'_> {
     }
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<SqlError> {
+        zoned(expr);
         match expr {
             Expr::Function(function) => flow(call::parts(function)),
             _ => ControlFlow::Continue(()),
