@@ -96,3 +96,27 @@ pub(crate) fn methods() -> Vec<Method> {
     methods.sort_by_key(|method| method.id);
     methods
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::methods;
+
+    #[test]
+    fn no_two_methods_have_one_path() {
+        let mut seen = HashMap::new();
+        for method in methods() {
+            let shape: Vec<String> = method
+                .path
+                .split('/')
+                .map(|part| match (part.starts_with('{'), part.split_once('}')) {
+                    (true, Some((_, after))) => format!("{{}}{after}"),
+                    _ => part.to_owned(),
+                })
+                .collect();
+            let other = seen.insert((method.verb.clone(), shape.join("/")), method.id);
+            assert_eq!(other, None, "{} and another: {}", method.id, method.path);
+        }
+    }
+}

@@ -1,23 +1,39 @@
 //! The included binary as a user starts it: exit codes, streams, pipes.
 
 use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
 
 use crate::root;
 
+/// The binary, built together with all that tests are built of: for a package alone the features of shared crates differ, and
+/// the largest of them would be built once more.
+fn binary() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let built = Command::new(env!("CARGO"))
+            .args([
+                "build",
+                "--quiet",
+                "--offline",
+                "--workspace",
+                "--bins",
+                "--tests",
+            ])
+            .current_dir(root())
+            .status()
+            .expect("cargo runs");
+        assert!(built.success(), "the binary is built");
+        let tests = std::env::current_exe().expect("this is a program");
+        let folder = tests.ancestors().nth(2).expect("it lies in deps/");
+        folder.join("tidemill")
+    })
+}
+
 fn command(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO"));
-    command
-        .args([
-            "run",
-            "--quiet",
-            "--offline",
-            "--package",
-            "ecommerce-dags",
-            "--",
-        ])
-        .args(arguments)
-        .current_dir(root());
+    let mut command = Command::new(binary());
+    command.args(arguments).current_dir(root());
     command
 }
 

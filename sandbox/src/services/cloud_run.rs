@@ -61,7 +61,7 @@ pub(super) fn methods() -> Vec<Method> {
             service,
             "run.services.call",
             Verb::POST,
-            "/services/{project}/{location}/{name}",
+            "/run/{project}/{location}/{name}",
             over_http,
         ),
         Method::new(

@@ -25,7 +25,8 @@ async fn submit(kit: &Kit, tasks: Value, token: &str) -> u64 {
 
 async fn ended(kit: &Kit, run: u64) -> Value {
     kit.until(&format!("/api/2.1/jobs/runs/get?run_id={run}"), |run| {
-        ["TERMINATED", "SKIPPED"].contains(&run["state"]["life_cycle_state"].as_str().expect("it works"))
+        ["TERMINATED", "SKIPPED"]
+            .contains(&run["state"]["life_cycle_state"].as_str().expect("it works"))
     })
     .await
 }
@@ -169,7 +170,10 @@ async fn tasks_that_make_no_sense_are_refused() {
             .await;
         assert_eq!(status, 400);
         assert!(
-            refused["message"].as_str().expect("it works").contains(says),
+            refused["message"]
+                .as_str()
+                .expect("it works")
+                .contains(says),
             "{refused}"
         );
     }
@@ -182,7 +186,10 @@ async fn a_pipeline_has_one_active_update() {
         .good("POST", "/api/2.0/pipelines", json!({ "name": "slow" }))
         .await["pipeline_id"]
         .clone();
-    let path = format!("/api/2.0/pipelines/{}", pipeline.as_str().expect("it works"));
+    let path = format!(
+        "/api/2.0/pipelines/{}",
+        pipeline.as_str().expect("it works")
+    );
     let update = kit
         .good("POST", &format!("{path}/updates"), json!({}))
         .await["update_id"]
@@ -218,7 +225,9 @@ impl RunSql for Numbers {
         Box<dyn Future<Output = Result<SqlOutcome, tidemill_sandbox::ProgramError>> + Send + '_>,
     > {
         Box::pin(async move {
-            let rows = statement.parameters["rows"].parse::<u32>().expect("it works");
+            let rows = statement.parameters["rows"]
+                .parse::<u32>()
+                .expect("it works");
             Ok(SqlOutcome {
                 columns: vec![("n".into(), "INT".into())],
                 rows: (0..rows).map(|n| vec![Some(n.to_string())]).collect(),
@@ -251,7 +260,9 @@ async fn a_statement_is_answered_in_pieces() {
         ),
         (&json!("SUCCEEDED"), &json!(1500))
     );
-    let next = done["result"]["next_chunk_internal_link"].as_str().expect("it works");
+    let next = done["result"]["next_chunk_internal_link"]
+        .as_str()
+        .expect("it works");
     let rest = kit.good("GET", next, Value::Null).await;
     assert_eq!(
         (&rest["row_count"], &rest["data_array"][0][0]),

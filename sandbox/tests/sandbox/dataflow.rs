@@ -201,7 +201,10 @@ async fn a_job_is_cancelled_and_a_batch_job_is_not_drained() {
             launch("c", "slow"),
         )
         .await;
-    let path = format!("{PLACE}jobs/{}", job["job"]["id"].as_str().expect("it works"));
+    let path = format!(
+        "{PLACE}jobs/{}",
+        job["job"]["id"].as_str().expect("it works")
+    );
     let (status, _) = kit
         .ask(
             "PUT",
@@ -236,12 +239,18 @@ async fn faults_of_jobs_do_what_they_say() {
     );
     fault(json!("job_stuck")).await;
     let stuck = kit.good("POST", &path, launch("b", "count")).await;
-    let stuck = format!("{PLACE}jobs/{}", stuck["job"]["id"].as_str().expect("it works"));
+    let stuck = format!(
+        "{PLACE}jobs/{}",
+        stuck["job"]["id"].as_str().expect("it works")
+    );
     kit.until(&stuck, |job| job["currentState"] == "JOB_STATE_RUNNING")
         .await;
     fault(json!("job_vanishes")).await;
     let gone = kit.good("POST", &path, launch("c", "count")).await;
-    let gone = format!("{PLACE}jobs/{}", gone["job"]["id"].as_str().expect("it works"));
+    let gone = format!(
+        "{PLACE}jobs/{}",
+        gone["job"]["id"].as_str().expect("it works")
+    );
     assert_eq!(kit.ask("GET", &gone, Value::Null).await.0, 404);
 }
 
@@ -255,7 +264,10 @@ async fn a_job_under_way_runs_again_after_a_restart() {
             launch("r", "slow"),
         )
         .await;
-    let path = format!("{PLACE}jobs/{}", job["job"]["id"].as_str().expect("it works"));
+    let path = format!(
+        "{PLACE}jobs/{}",
+        job["job"]["id"].as_str().expect("it works")
+    );
     kit.until(&path, |job| job["currentState"] == "JOB_STATE_RUNNING")
         .await;
     let kit = Kit::with(kit.end().await, programs(&go)).await;

@@ -98,7 +98,10 @@ async fn cloud_run_functions_and_vertex_run_programs() {
         .until(&operation, |operation| operation["done"] == true)
         .await;
     assert_eq!(done["response"]["succeededCount"], 1);
-    let execution = format!("/v2/{}", run["metadata"]["name"].as_str().expect("it works"));
+    let execution = format!(
+        "/v2/{}",
+        run["metadata"]["name"].as_str().expect("it works")
+    );
     let shown = kit.good("GET", &execution, Value::Null).await;
     assert_eq!(shown["conditions"][0]["state"], "CONDITION_SUCCEEDED");
 
@@ -268,7 +271,9 @@ fn any_bytes_are_refused_in_the_format_of_the_service() {
                         "{path} {status} {body}"
                     );
                     assert!(
-                        serde_json::from_str::<Value>(&body).expect("it works").is_object(),
+                        serde_json::from_str::<Value>(&body)
+                            .expect("it works")
+                            .is_object(),
                         "{path} {body}"
                     );
                 }

@@ -22,4 +22,5 @@ mod secrets;
 mod setups;
 mod stuck;
 mod versions;
+mod waiting;
 mod workers;

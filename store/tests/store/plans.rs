@@ -47,6 +47,7 @@ fn asked() -> Vec<Asked> {
                 "NULL",
                 "NULL",
                 "NULL",
+                "NULL",
                 "25",
             ],
         ),
@@ -61,12 +62,15 @@ fn asked() -> Vec<Asked> {
                 "'failed'",
                 "NULL",
                 "'x'",
+                "NULL",
                 "25",
             ],
         ),
         (
             statement!("history/runs_all"),
-            &["9000000", EVER[0], EVER[1], "NULL", "NULL", "NULL", "25"],
+            &[
+                "9000000", EVER[0], EVER[1], "NULL", "NULL", "NULL", "NULL", "25",
+            ],
         ),
         (
             statement!("history/runs_active"),
@@ -77,13 +81,14 @@ fn asked() -> Vec<Asked> {
                 "'running'",
                 "NULL",
                 "NULL",
+                "NULL",
                 "25",
             ],
         ),
         (
             statement!("history/runs_failed"),
             &[
-                "9000000", EVER[0], EVER[1], "'failed'", "NULL", "NULL", "25",
+                "9000000", EVER[0], EVER[1], "'failed'", "NULL", "NULL", "NULL", "25",
             ],
         ),
         (statement!("history/attempts_of_task"), &["77", "3", "-1"]),

@@ -165,17 +165,17 @@ impl Engine {
     ) -> Result<Outcome, SqlError> {
         let written = written_names(&query);
         let mut session = self.session();
-        let plan = self.plan(query, request, words, &mut session, 0).await?;
-        if let Some(most) = request.maximum_bytes_billed {
-            if session.bytes > most {
-                return Err(SqlError {
-                    reason: "bytesBilledLimitExceeded",
-                    message: format!(
-                        "Query exceeded limit for bytes billed: {most}. {} or higher required.",
-                        session.bytes
-                    ),
-                });
-            }
+        let plan = self.plan(query, (request, words), &mut session, 0).await?;
+        if let Some(most) = request.maximum_bytes_billed
+            && session.bytes > most
+        {
+            return Err(SqlError {
+                reason: "bytesBilledLimitExceeded",
+                message: format!(
+                    "Query exceeded limit for bytes billed: {most}. {} or higher required.",
+                    session.bytes
+                ),
+            });
         }
         session.names.extend(written);
         let frame = DataFrame::new(session.ctx.state(), plan);
@@ -233,8 +233,7 @@ impl Engine {
     fn plan<'a>(
         &'a self,
         mut query: Query,
-        request: &'a Request,
-        words: &'a Words,
+        (request, words): (&'a Request, &'a Words),
         session: &'a mut Session,
         depth: usize,
     ) -> BoxFuture<'a, Result<LogicalPlan, SqlError>> {
@@ -247,7 +246,7 @@ impl Engine {
             rewrite.run(&mut query)?;
             for table in rewrite.tables {
                 let name = full_name(&table.parts, request)?;
-                self.register(&name, &table.planned, request, session, depth)
+                self.register((&name, &table.planned), request, session, depth)
                     .await
                     .map_err(|mut error| {
                         if error.reason == "notFound" {
@@ -271,8 +270,7 @@ impl Engine {
 
     async fn register(
         &self,
-        name: &TableName,
-        planned: &str,
+        (name, planned): (&TableName, &str),
         request: &Request,
         session: &mut Session,
         depth: usize,
@@ -300,7 +298,7 @@ impl Engine {
                 // A session of its own: names while planning are counted anew.
                 let mut inner = self.session();
                 let plan = self
-                    .plan(*query, request, &words, &mut inner, depth + 1)
+                    .plan(*query, (request, &words), &mut inner, depth + 1)
                     .await?;
                 session.bytes += inner.bytes;
                 session.names.extend(inner.names);

@@ -95,16 +95,16 @@ fn lowered(mut tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
 fn safe(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     let mut out: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len());
     for token in tokens {
-        if let Token::Word(name) = &token.token {
-            if let [.., prefix, dot] = out.as_slice() {
-                let is_prefix = matches!(&prefix.token, Token::Word(word) if word.value.eq_ignore_ascii_case("safe") && word.quote_style.is_none());
-                if is_prefix && dot.token == Token::Period {
-                    let span = prefix.span;
-                    let merged = word(&format!("SAFE.{}", name.value));
-                    out.truncate(out.len() - 2);
-                    out.push(TokenWithSpan::new(merged, span));
-                    continue;
-                }
+        if let Token::Word(name) = &token.token
+            && let [.., prefix, dot] = out.as_slice()
+        {
+            let is_prefix = matches!(&prefix.token, Token::Word(word) if word.value.eq_ignore_ascii_case("safe") && word.quote_style.is_none());
+            if is_prefix && dot.token == Token::Period {
+                let span = prefix.span;
+                let merged = word(&format!("SAFE.{}", name.value));
+                out.truncate(out.len() - 2);
+                out.push(TokenWithSpan::new(merged, span));
+                continue;
             }
         }
         out.push(token);
@@ -129,15 +129,13 @@ fn typed_arrays(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     while index < tokens.len() {
         let token = &tokens[index];
         let is_array = matches!(&token.token, Token::Word(word) if word.keyword == Keyword::ARRAY && word.quote_style.is_none());
-        if is_array {
-            if let Some((kind, next)) = typed_head(&tokens, index + 1) {
-                for made in [word("cast_to"), Token::LParen, Token::LBracket] {
-                    out.push(TokenWithSpan::new(made, token.span));
-                }
-                open.push(Some(format!("ARRAY<{kind}>")));
-                index = next;
-                continue;
+        if is_array && let Some((kind, next)) = typed_head(&tokens, index + 1) {
+            for made in [word("cast_to"), Token::LParen, Token::LBracket] {
+                out.push(TokenWithSpan::new(made, token.span));
             }
+            open.push(Some(format!("ARRAY<{kind}>")));
+            index = next;
+            continue;
         }
         match &token.token {
             Token::LBracket => open.push(None),

@@ -44,7 +44,7 @@ impl People {
 impl Catalog for People {
     fn relation(&self, name: &TableName) -> BoxFuture<'_, Result<Option<Relation>, SqlError>> {
         let found = match name.table.as_str() {
-            "people" => Some(Self::rows().unwrap()),
+            "people" => Some(Self::rows().expect("it works")),
             "adults" => Some(Relation::View(
                 "SELECT name FROM `p.d.people` WHERE id = 1".to_owned(),
             )),
@@ -70,16 +70,19 @@ fn request(text: &str) -> Request {
         default_dataset: None,
         dry_run: false,
         maximum_bytes_billed: None,
-        now: Utc.with_ymd_and_hms(2024, 5, 6, 20, 30, 0).unwrap(),
+        now: Utc
+            .with_ymd_and_hms(2024, 5, 6, 20, 30, 0)
+            .single()
+            .expect("it works"),
     }
 }
 
 fn answer(text: &str) -> Result<Outcome, SqlError> {
-    let spill = tempfile::tempdir().unwrap();
+    let spill = tempfile::tempdir().expect("it works");
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .unwrap();
+        .expect("it works");
     runtime.block_on(async {
         Engine::new(Arc::new(People), spill.path())?
             .run(&request(text))
@@ -113,8 +116,8 @@ fn check(statement: &str, expected: &str) -> Result<(), Failed> {
 fn files() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sql/cases");
     let mut files: Vec<_> = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
+        .expect("it works")
+        .map(|entry| entry.expect("it works").path())
         .collect();
     files.sort();
     files
@@ -124,8 +127,12 @@ fn main() {
     let arguments = Arguments::from_args();
     let mut trials = Vec::new();
     for file in files() {
-        let area = file.file_stem().unwrap().to_string_lossy().into_owned();
-        for line in std::fs::read_to_string(&file).unwrap().lines() {
+        let area = file
+            .file_stem()
+            .expect("it works")
+            .to_string_lossy()
+            .into_owned();
+        for line in std::fs::read_to_string(&file).expect("it works").lines() {
             let Some((statement, expected)) = line.split_once(" => ") else {
                 continue;
             };

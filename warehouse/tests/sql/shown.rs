@@ -60,7 +60,7 @@ fn seconds(micros: i64) -> String {
 }
 
 fn moment(micros: i64) -> String {
-    let at = DateTime::from_timestamp_micros(micros).unwrap();
+    let at = DateTime::from_timestamp_micros(micros).expect("it works");
     format!(
         "{}{}",
         at.format("%Y-%m-%d %H:%M:%S"),
@@ -106,8 +106,8 @@ fn value(column: &dyn Array, row: usize) -> String {
         DataType::Binary => base64(column.as_binary::<i32>().value(row)),
         DataType::Date32 => {
             let days = column.as_primitive::<Date32Type>().value(row);
-            let epoch = NaiveDate::from_ymd_opt(1970, 1, 1).unwrap();
-            (epoch + Days::new(u64::try_from(days).unwrap())).to_string()
+            let epoch = NaiveDate::from_ymd_opt(1970, 1, 1).expect("it works");
+            (epoch + Days::new(u64::try_from(days).expect("it works"))).to_string()
         }
         DataType::Timestamp(_, zone) => {
             let micros = column.as_primitive::<TimestampMicrosecondType>().value(row);
@@ -116,8 +116,8 @@ fn value(column: &dyn Array, row: usize) -> String {
         }
         DataType::Time64(_) => {
             let micros = column.as_primitive::<Time64MicrosecondType>().value(row);
-            let whole = u32::try_from(micros / 1_000_000).unwrap();
-            let at = NaiveTime::from_num_seconds_from_midnight_opt(whole, 0).unwrap();
+            let whole = u32::try_from(micros / 1_000_000).expect("it works");
+            let at = NaiveTime::from_num_seconds_from_midnight_opt(whole, 0).expect("it works");
             format!("{}{}", at.format("%H:%M:%S"), seconds(micros))
         }
         DataType::Decimal128(..) => decimal(

@@ -97,12 +97,12 @@ fn elements(format: &str) -> Result<Vec<(bool, String)>> {
             ));
         };
         element.push(first);
-        if first == 'E' || first == 'O' {
-            if let Some(second) = chars.next() {
-                element.push(second);
-                if second.is_ascii_digit() || second == '*' {
-                    element.extend(chars.next());
-                }
+        if (first == 'E' || first == 'O')
+            && let Some(second) = chars.next()
+        {
+            element.push(second);
+            if second.is_ascii_digit() || second == '*' {
+                element.extend(chars.next());
             }
         }
         found.push((true, element));
@@ -126,6 +126,10 @@ pub(super) fn write(format: &str, wall: i64, zone: Option<(i64, &str)>) -> Resul
     Ok(out)
 }
 
+#[expect(
+    clippy::too_many_lines,
+    reason = "one short arm for each element of a format"
+)]
 fn one(element: &str, wall: i64, zone: Option<(i64, &str)>) -> Result<String> {
     let moment = at(wall)?;
     let day = moment.date();
@@ -162,7 +166,7 @@ fn one(element: &str, wall: i64, zone: Option<(i64, &str)>) -> Result<String> {
         "S" => write!(out, "{:02}", moment.second()),
         "p" => write!(out, "{}", if moment.hour() < 12 { "AM" } else { "PM" }),
         "P" => write!(out, "{}", if moment.hour() < 12 { "am" } else { "pm" }),
-        "n" => write!(out, "\n"),
+        "n" => writeln!(out),
         "t" => write!(out, "\t"),
         "%" => write!(out, "%"),
         "s" => write!(

@@ -1,4 +1,4 @@
-//! FarmHash's `Fingerprint64`, as published by Google.
+//! `FarmHash`'s `Fingerprint64`, as published by Google.
 
 const K0: u64 = 0xc3a5_c85c_97cb_3127;
 const K1: u64 = 0xb492_b66f_be98_f273;
@@ -120,6 +120,10 @@ fn weak(s: &[u8], at: usize, a: u64, b: u64) -> (u64, u64) {
 }
 
 /// The fingerprint of bytes.
+#[expect(
+    clippy::too_many_lines,
+    reason = "one loop over the state of the published algorithm"
+)]
 pub(super) fn fingerprint(s: &[u8]) -> u64 {
     let len = s.len();
     match len {

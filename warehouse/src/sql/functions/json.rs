@@ -259,7 +259,7 @@ fn written(v: &V) -> Result<Value> {
         V::Other(ScalarValue::Struct(found)) => {
             let mut map = serde_json::Map::new();
             for (field, column) in found.fields().iter().zip(found.columns()) {
-                let inner = V::at(column, 0)?.as_json(is_json(field));
+                let inner = V::at(column, 0)?.json_if(is_json(field));
                 map.insert(field.name().clone(), written(&inner)?);
             }
             Value::Object(map)

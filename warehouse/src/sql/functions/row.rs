@@ -170,7 +170,7 @@ impl ScalarUDFImpl for RowUdf {
             .map(|(arg, field)| match arg {
                 ColumnarValue::Scalar(value) => {
                     let value = V::from_scalar(value.clone())?;
-                    Ok(Column::One(value.as_json(is_json(field))))
+                    Ok(Column::One(value.json_if(is_json(field))))
                 }
                 ColumnarValue::Array(array) => Ok(Column::Many(Arc::clone(array), is_json(field))),
             })
@@ -192,10 +192,8 @@ impl ScalarUDFImpl for RowUdf {
             };
             found.push(value.into_scalar(&kind)?);
         }
-        if constant {
-            if let Some(value) = found.pop() {
-                return Ok(ColumnarValue::Scalar(value));
-            }
+        if constant && let Some(value) = found.pop() {
+            return Ok(ColumnarValue::Scalar(value));
         }
         if found.is_empty() {
             return Ok(ColumnarValue::Array(
@@ -221,7 +219,7 @@ impl Column {
     fn at(&self, row: usize) -> Result<V> {
         match self {
             Self::One(value) => Ok(value.clone()),
-            Self::Many(array, json) => Ok(V::at(array, row)?.as_json(*json)),
+            Self::Many(array, json) => Ok(V::at(array, row)?.json_if(*json)),
         }
     }
 }

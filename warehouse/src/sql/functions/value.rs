@@ -100,7 +100,7 @@ impl V {
                 };
                 Self::List(
                     (0..inner.len())
-                        .map(|row| Ok(Self::at(&inner, row)?.as_json(json)))
+                        .map(|row| Ok(Self::at(&inner, row)?.json_if(json)))
                         .collect::<Result<_>>()?,
                 )
             }
@@ -163,7 +163,7 @@ impl V {
     }
 
     /// Text is JSON if its field says so.
-    pub(super) fn as_json(self, json: bool) -> Self {
+    pub(super) fn json_if(self, json: bool) -> Self {
         match self {
             Self::Str(text) if json => Self::Json(text),
             other => other,

@@ -134,6 +134,10 @@ impl<'a> Rewrite<'a> {
         Ok(())
     }
 
+    #[expect(
+        clippy::too_many_lines,
+        reason = "one short arm for each kind of expression"
+    )]
     fn rewritten(&mut self, expr: Expr) -> Result<Expr, SqlError> {
         Ok(match expr {
             Expr::Value(value) => self.value(value.value)?,
@@ -352,16 +356,14 @@ fn zoned(expr: &mut Expr) {
     if let Expr::Extract {
         field, expr: inner, ..
     } = expr
-    {
-        if let Expr::AtTimeZone {
+        && let Expr::AtTimeZone {
             timestamp,
             time_zone,
         } = inner.as_ref()
-        {
-            let part = text(field.to_string().to_uppercase());
-            let args = vec![part, timestamp.as_ref().clone(), time_zone.as_ref().clone()];
-            *expr = made("extract_part", args);
-        }
+    {
+        let part = text(field.to_string().to_uppercase());
+        let args = vec![part, timestamp.as_ref().clone(), time_zone.as_ref().clone()];
+        *expr = made("extract_part", args);
     }
 }
 

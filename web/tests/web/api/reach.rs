@@ -91,6 +91,30 @@ const SAME: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "GET /dags/{dag}/runs/{run}/priority",
+        &["GET /dags/{dag}/runs/{run}"],
+    ),
+    (
+        "POST /dags/{dag}/runs/{run}/priority",
+        &["PATCH /dags/{dag}/runs/{run}"],
+    ),
+    // What failed like this, and how the last success was other: both are made of these.
+    (
+        "GET /dags/{dag}/runs/{run}/tasks/{task}/alike",
+        &["GET /runs", "GET /dags/{dag}/runs/{run}/tasks/{task}/cause"],
+    ),
+    (
+        "GET /dags/{dag}/runs/{run}/tasks/{task}/compare",
+        &[
+            "GET /dags/{dag}/runs/{run}/tasks/{task}",
+            "GET /dags/{dag}/runs/{run}/tasks/{task}/log/raw",
+        ],
+    ),
+    (
+        "GET /dags/{dag}/runs/{run}/tasks/{task}/log/live",
+        &["GET /dags/{dag}/runs/{run}/tasks/{task}/log"],
+    ),
+    (
         "GET /dags/{dag}/runs/{run}/tasks/{task}/log",
         &["GET /dags/{dag}/runs/{run}/tasks/{task}/log"],
     ),

@@ -12,7 +12,7 @@ use super::stored::{harmless, name, site};
 use crate::kit::{Answer, Kit};
 
 /// What a description in Markdown may be made of, beyond the rest.
-const MARKDOWN: [&str; 13] = [
+const MARKDOWN: [&str; 14] = [
     "a href",
     "a rel",
     "a target",
@@ -25,6 +25,8 @@ const MARKDOWN: [&str; 13] = [
     "ol",
     "p",
     "strong",
+    // A param with a description, in a form.
+    "textarea aria-describedby",
     "ul",
 ];
 

@@ -14,8 +14,10 @@ use crate::backfills::date;
 use crate::kit::{Answer, Kit, at};
 use crate::shared::change;
 
-/// What is about oneself needs an account, and is tried in `sign_in.rs` and in the store's `accesses.rs`.
-const OWN: [&str; 6] = [
+/// What is about oneself needs an account, and is tried in `sign_in.rs` and in the store's `accesses.rs`; what is shown before it
+/// is made is tried in `backfills.rs`.
+const OWN: [&str; 7] = [
+    "/dags/{dag}/backfill",
     "/leave",
     "/sign-in",
     "/account/password",
@@ -69,6 +71,11 @@ fn takes(route: &Route, seen: u32) -> String {
         "/api/v1/connections/{connection}" if route.method == Method::PUT => "{\"kind\":\"http\"}",
         "/api/v1/runs/bulk" => "{\"action\":\"retry\",\"dag\":\"open_dag\"}",
         "/api/v1/commands" => "{\"by\":\"a\",\"command\":{\"cancel_run\":{\"run\":1}}}",
+        "/dags/{dag}/runs/{run}/priority" => "priority=5",
+        "/api/v1/users" => "{\"name\":\"eve\"}",
+        "/api/v1/users/{user}" => "{\"role\":\"operator\"}",
+        "/api/v1/users/{user}/grants" => "{\"dags\":\"crm_*\",\"role\":\"operator\"}",
+        "/api/v1/workers/{worker}" => "{\"draining\":true}",
         path if path.starts_with("/api/") => "{}",
         _ => "pause=true&seen=7",
     };
@@ -125,7 +132,10 @@ async fn count(kit: &Kit) -> usize {
 }
 
 async fn send(kit: &Kit, route: &Route, form: &str) -> Answer {
-    let at = path(route.path, "open_dag");
+    let mut at = path(route.path, "open_dag").replace("/tokens/t1", "/tokens/id1");
+    if route.method == Method::DELETE && at.ends_with("/grants") {
+        at.push_str("?dags=old");
+    }
     if route.path.starts_with("/api/") {
         return kit.json("admin", (route.method.clone(), &at), form).await;
     }
