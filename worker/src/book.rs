@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use tidemill_core::protocol::{AttemptNo, AttemptRef, Report, Verdict};
 use tidemill_core::wire::Order;
-use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
+
+use crate::host::Stop;
 
 /// How far an attempt is.
 #[derive(Debug)]
@@ -17,7 +18,7 @@ pub(crate) enum Stage {
         /// Ends it at its next await.
         abort: AbortHandle,
         /// Tells it to stop.
-        stop: watch::Sender<bool>,
+        stop: Stop,
         /// Whether it holds a slot.
         works: bool,
     },
@@ -68,7 +69,7 @@ impl Held {
     pub(crate) fn end(&self) {
         if let Stage::Busy { abort, stop, .. } = &self.stage {
             // Work that blocks a thread cannot be ended, only told.
-            let _ = stop.send(true);
+            stop.leave();
             abort.abort();
         }
     }

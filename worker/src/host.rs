@@ -2,6 +2,7 @@
 
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -37,27 +38,62 @@ impl Services {
     }
 }
 
-/// Whether an attempt is to stop.
-#[derive(Debug, Clone)]
-pub(crate) struct Stopping(watch::Receiver<bool>);
+/// Tells an attempt to stop.
+#[derive(Debug)]
+pub(crate) struct Stop {
+    say: watch::Sender<bool>,
+    leave: Arc<AtomicBool>,
+}
 
-impl Stopping {
-    pub(crate) fn new() -> (watch::Sender<bool>, Self) {
-        let (say, hear) = watch::channel(false);
-        (say, Self(hear))
+impl Stop {
+    /// It is to stop, and to cancel what it started outside.
+    pub(crate) fn tell(&self) {
+        let _ = self.say.send(true);
     }
 
-    pub(crate) const fn of(told: watch::Receiver<bool>) -> Self {
-        Self(told)
+    /// It is to stop, and to leave alone what it started outside: others may have it by now.
+    pub(crate) fn leave(&self) {
+        // First this, so that whoever is told knows it.
+        self.leave.store(true, Ordering::Release);
+        let _ = self.say.send(true);
+    }
+}
+
+/// Whether an attempt is to stop.
+#[derive(Debug, Clone)]
+pub(crate) struct Stopping {
+    told: watch::Receiver<bool>,
+    leave: Arc<AtomicBool>,
+}
+
+impl Stopping {
+    pub(crate) fn new() -> (Stop, Self) {
+        let (say, told) = watch::channel(false);
+        let leave = Arc::new(AtomicBool::new(false));
+        let stop = Stop {
+            say,
+            leave: Arc::clone(&leave),
+        };
+        (stop, Self { told, leave })
+    }
+
+    pub(crate) fn of(told: watch::Receiver<bool>) -> Self {
+        let leave = Arc::new(AtomicBool::new(false));
+        Self { told, leave }
     }
 
     pub(crate) fn is_told(&self) -> bool {
-        *self.0.borrow()
+        *self.told.borrow()
+    }
+
+    /// Whether nothing outside may be touched any more.
+    pub(crate) fn leaves(&self) -> bool {
+        self.leave.load(Ordering::Acquire)
     }
 
     /// Done once it is told to stop; never if nobody is left to tell it.
     pub(crate) async fn told(mut self) {
-        if self.0.wait_for(|stop| *stop).await.is_err() {
+        if self.told.wait_for(|stop| *stop).await.is_err() {
             std::future::pending::<()>().await;
         }
     }

@@ -175,6 +175,10 @@ impl Run {
     async fn let_go(&self, task: &dyn AnyTask, ctx: &TaskContext, handle: Option<Value>) {
         let mut pause = RELEASE_AGAIN;
         loop {
+            // Between being told and being ended there is a moment in which this could begin on another thread.
+            if self.stopping.leaves() {
+                return;
+            }
             let cancelling = AssertUnwindSafe(task.cancel(ctx, handle.clone())).catch_unwind();
             match cancelling
                 .await

@@ -102,7 +102,7 @@ impl Session {
         held.told = true;
         match &held.stage {
             Stage::Busy { stop, .. } => {
-                let _ = stop.send(true);
+                stop.tell();
             }
             Stage::Parked | Stage::Over => self.release(attempt),
         }
