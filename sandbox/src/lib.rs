@@ -1,8 +1,8 @@
 //! Google Cloud and Databricks on a laptop, with faults on demand: one local server that really executes what it is asked.
 //!
 //! Each service is a module that names its methods by the identifiers of the published API descriptions, so that a fault, a
-//! line of the journal and a test speak of the same thing. What every service shares is here: the [server](serve), the
-//! [table of methods](route), the [journal](journal), the [faults](faults) and [state that survives a kill](shelf).
+//! line of the journal and a test speak of the same thing. What every service shares is here: the server, the
+//! table of methods, the journal, the faults and state that survives a kill.
 
 mod call;
 mod control;
