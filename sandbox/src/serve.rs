@@ -210,13 +210,14 @@ async fn answer(
 }
 
 /// What came of a request.
-struct Done {
+pub(crate) struct Done {
     /// None: a fault took it away.
-    reply: Option<Reply>,
-    effects: Vec<String>,
+    pub(crate) reply: Option<Reply>,
+    pub(crate) effects: Vec<String>,
 }
 
-async fn with_faults(
+/// Answers a request with the faults that are set for it.
+pub(crate) async fn with_faults(
     state: &Arc<State>,
     method: &Method,
     call: Call,

@@ -18,6 +18,7 @@ mod fields;
 mod pubsub;
 pub(crate) mod receivers;
 mod secrets;
+pub(crate) mod storage;
 mod tokens;
 mod vertex;
 
@@ -93,6 +94,7 @@ pub(crate) fn methods() -> Vec<Method> {
     methods.extend(secrets::methods());
     methods.extend(tokens::methods());
     methods.extend(vertex::methods());
+    methods.extend(storage::methods());
     methods.sort_by_key(|method| method.id);
     methods
 }

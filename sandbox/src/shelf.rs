@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -100,6 +101,26 @@ impl<T: Serialize + DeserializeOwned> Shelf<T> {
             .take_while(|(name, _)| name.starts_with(prefix))
             .map(|(name, value)| (name.clone(), Arc::clone(value)))
             .collect()
+    }
+
+    /// Shows values to `look` in the order of names, beginning at `from`, until it has seen enough.
+    pub(crate) fn visit(&self, from: &str, mut look: impl FnMut(&str, &T) -> ControlFlow<()>) {
+        let inner = self.lock();
+        for (name, value) in inner.values.range(from.to_owned()..) {
+            if look(name, value).is_break() {
+                return;
+            }
+        }
+    }
+
+    /// Whether any name begins with `prefix`.
+    pub(crate) fn any_under(&self, prefix: &str) -> bool {
+        let mut any = false;
+        self.visit(prefix, |name, _| {
+            any = name.starts_with(prefix);
+            ControlFlow::Break(())
+        });
+        any
     }
 
     pub(crate) fn put(&self, name: &str, value: T) -> io::Result<Arc<T>> {

@@ -13,6 +13,7 @@ use crate::services::receivers::Receivers;
 use crate::services::{Pubsub, Tokens};
 use crate::shelf::Shelf;
 use chrono::{DateTime, Utc};
+use crate::services::storage::Storage;
 
 /// Asks the time; the sandbox has no clock of its own.
 pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
@@ -90,6 +91,7 @@ pub(crate) struct State {
     pub(crate) records: Shelf<serde_json::Value>,
     pub(crate) pubsub: Pubsub,
     pub(crate) tokens: Tokens,
+    pub(crate) storage: Storage,
 }
 
 impl State {
@@ -116,6 +118,7 @@ impl State {
             records: Shelf::open(&settings.folder.join("jobs/records.jsonl")).map_err(folder)?,
             pubsub: Pubsub::open(&settings.folder.join("pubsub")).map_err(folder)?,
             tokens: Tokens::default(),
+            storage: Storage::open(&settings.folder.join("storage")).map_err(folder)?,
         })
     }
 

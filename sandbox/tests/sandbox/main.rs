@@ -9,3 +9,5 @@ mod kit;
 mod others;
 mod pubsub;
 mod receivers;
+mod storage;
+mod storage_upload;
