@@ -10,4 +10,5 @@ mod others;
 mod pubsub;
 mod receivers;
 mod storage;
+mod storage_conditions;
 mod storage_upload;

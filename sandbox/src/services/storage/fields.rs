@@ -73,7 +73,10 @@ pub(super) fn check_call(call: &Call) -> Result<(), Refusal> {
             return Err(Refusal::unsupported(&format!("the parameter {name}")));
         }
     }
-    if call.query("softDeleted") == Some("true") {
+    if call
+        .query("softDeleted")
+        .is_some_and(|on| on.eq_ignore_ascii_case("true"))
+    {
         return Err(Refusal::unsupported("soft deletion"));
     }
     let acl = [

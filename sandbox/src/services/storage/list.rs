@@ -106,11 +106,11 @@ impl Query {
         Ok(Self {
             prefix: text("prefix").unwrap_or("").to_owned(),
             delimiter,
-            trailing: call.parsed("includeTrailingDelimiter")?.unwrap_or(false),
+            trailing: flag(call, "includeTrailingDelimiter")?,
             start: text("startOffset").unwrap_or("").to_owned(),
             end: text("endOffset").map(str::to_owned),
             glob,
-            versions: call.parsed("versions")?.unwrap_or(false),
+            versions: flag(call, "versions")?,
             limit: tokens::limit(call)?,
             after: tokens::read(call.query("pageToken"))?,
         })
@@ -127,6 +127,15 @@ impl Query {
         self.after.as_ref().is_some_and(|after| {
             name < after.name.as_str() || (name == after.name && generation <= after.generation)
         })
+    }
+}
+
+/// Google's client for Python writes `True`.
+fn flag(call: &Call, name: &str) -> Result<bool, Refusal> {
+    match call.query(name) {
+        Some(text) if text.eq_ignore_ascii_case("true") => Ok(true),
+        Some(text) if text.eq_ignore_ascii_case("false") => Ok(false),
+        _ => Ok(call.parsed(name)?.unwrap_or(false)),
     }
 }
 
