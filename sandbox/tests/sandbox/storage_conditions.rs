@@ -6,161 +6,88 @@ use serde_json::{Value, json};
 
 use crate::storage::{Bucket, generation, reason};
 
+/// Verb, path and conditions that do not hold; NOW is the generation of `a`, OTHER is none.
+const REFUSED: &str = "
+POST /upload/storage/v1/b/raw/o?uploadType=media&name=a&ifGenerationMatch=0
+POST /upload/storage/v1/b/raw/o?uploadType=media&name=a&ifMetagenerationMatch=2
+POST /upload/storage/v1/b/raw/o?uploadType=media&name=a&ifGenerationNotMatch=NOW
+POST /upload/storage/v1/b/raw/o?uploadType=resumable&name=a&ifGenerationMatch=0
+GET /storage/v1/b/raw/o/a?ifGenerationMatch=OTHER
+GET /storage/v1/b/raw/o/a?alt=media&ifGenerationMatch=OTHER
+GET /storage/v1/b/raw/o/a?ifMetagenerationMatch=7
+PATCH /storage/v1/b/raw/o/a?ifGenerationMatch=OTHER
+PATCH /storage/v1/b/raw/o/a?ifMetagenerationNotMatch=1
+PUT /storage/v1/b/raw/o/a?ifMetagenerationMatch=2
+DELETE /storage/v1/b/raw/o/a?ifGenerationMatch=OTHER
+DELETE /storage/v1/b/raw/o/a?ifGenerationNotMatch=NOW
+DELETE /storage/v1/b/raw/o/a?ifMetagenerationMatch=2
+DELETE /storage/v1/b/raw/o/a?ifMetagenerationNotMatch=1
+POST /storage/v1/b/raw/o/a/copyTo/b/raw/o/b?ifSourceGenerationMatch=OTHER
+POST /storage/v1/b/raw/o/a/copyTo/b/raw/o/b?ifSourceGenerationNotMatch=NOW
+POST /storage/v1/b/raw/o/a/copyTo/b/raw/o/b?ifSourceMetagenerationMatch=2
+POST /storage/v1/b/raw/o/a/copyTo/b/raw/o/b?ifGenerationMatch=5
+POST /storage/v1/b/raw/o/a/copyTo/b/raw/o/a?ifGenerationNotMatch=NOW
+POST /storage/v1/b/raw/o/a/rewriteTo/b/raw/o/b?ifSourceMetagenerationNotMatch=1
+POST /storage/v1/b/raw/o/a/rewriteTo/b/raw/o/b?ifGenerationMatch=5
+POST /storage/v1/b/raw/o/a/rewriteTo/b/raw/o/a?ifMetagenerationMatch=2
+POST /storage/v1/b/raw/o/a/compose?ifGenerationMatch=0
+POST /storage/v1/b/raw/o/a/compose?ifMetagenerationMatch=2";
+
 #[tokio::test]
 async fn conditions_hold_on_every_verb() {
     let b = Bucket::new().await;
-    let upload = "/upload/storage/v1/b/raw/o?uploadType=media&name=a";
-    let first = b
-        .ask("POST", &format!("{upload}&ifGenerationMatch=0"), json!(1))
-        .await;
+    let upload = "/upload/storage/v1/b/raw/o?uploadType=media&name=a&ifGenerationMatch=0";
+    let first = b.ask("POST", upload, json!(1)).await;
     assert_eq!(first.0, 200);
     let now = generation(&first.1);
-    let other = now - 1;
-    let object = "/storage/v1/b/raw/o/a";
-    let copy = "/storage/v1/b/raw/o/a/copyTo/b/raw/o/b";
-    let rewrite = "/storage/v1/b/raw/o/a/rewriteTo/b/raw/o/b";
-    let compose = "/storage/v1/b/raw/o/a/compose";
+    let other = (now - 1).to_string();
     let sources = json!({ "sourceObjects": [{ "name": "a" }] });
-    let picky = json!({ "sourceObjects": [{ "name": "a", "objectPreconditions": { "ifGenerationMatch": other.to_string() } }] });
-    let cases = [
-        ("POST", upload.to_owned() + "&ifGenerationMatch=0", json!(2)),
-        (
-            "POST",
-            upload.to_owned() + "&ifMetagenerationMatch=2",
-            json!(2),
-        ),
-        (
-            "POST",
-            format!("{upload}&ifGenerationNotMatch={now}"),
-            json!(2),
-        ),
-        (
-            "POST",
-            upload.replace("media", "resumable") + "&ifGenerationMatch=0",
-            json!({}),
-        ),
-        (
-            "GET",
-            format!("{object}?ifGenerationMatch={other}"),
-            Value::Null,
-        ),
-        (
-            "GET",
-            format!("{object}?alt=media&ifGenerationMatch={other}"),
-            Value::Null,
-        ),
-        (
-            "GET",
-            format!("{object}?ifMetagenerationMatch=7"),
-            Value::Null,
-        ),
-        (
-            "PATCH",
-            format!("{object}?ifGenerationMatch={other}"),
-            json!({}),
-        ),
-        (
-            "PATCH",
-            format!("{object}?ifMetagenerationNotMatch=1"),
-            json!({}),
-        ),
-        (
-            "PUT",
-            format!("{object}?ifMetagenerationMatch=2"),
-            json!({}),
-        ),
-        (
-            "DELETE",
-            format!("{object}?ifGenerationMatch={other}"),
-            Value::Null,
-        ),
-        (
-            "DELETE",
-            format!("{object}?ifGenerationNotMatch={now}"),
-            Value::Null,
-        ),
-        (
-            "DELETE",
-            format!("{object}?ifMetagenerationMatch=2"),
-            Value::Null,
-        ),
-        (
-            "DELETE",
-            format!("{object}?ifMetagenerationNotMatch=1"),
-            Value::Null,
-        ),
-        (
-            "POST",
-            format!("{copy}?ifSourceGenerationMatch={other}"),
-            json!({}),
-        ),
-        (
-            "POST",
-            format!("{copy}?ifSourceGenerationNotMatch={now}"),
-            json!({}),
-        ),
-        (
-            "POST",
-            format!("{copy}?ifSourceMetagenerationMatch=2"),
-            json!({}),
-        ),
-        ("POST", format!("{copy}?ifGenerationMatch=5"), json!({})),
-        (
-            "POST",
-            format!("{rewrite}?ifSourceMetagenerationNotMatch=1"),
-            json!({}),
-        ),
-        ("POST", format!("{rewrite}?ifGenerationMatch=5"), json!({})),
-        (
-            "POST",
-            format!("{compose}?ifGenerationMatch=0"),
-            sources.clone(),
-        ),
-        (
-            "POST",
-            format!("{compose}?ifMetagenerationMatch=2"),
-            sources,
-        ),
-        ("POST", compose.to_owned(), picky),
-    ];
-    for (verb, path, body) in cases {
-        let (status, reply) = b.ask(verb, &path, body).await;
-        assert_eq!(
-            (status, reason(&reply)),
-            (412, "conditionNotMet"),
-            "{verb} {path}"
-        );
+    for case in REFUSED.trim().lines() {
+        let case = case
+            .replace("NOW", &now.to_string())
+            .replace("OTHER", &other);
+        let (verb, path) = case.split_once(' ').expect("a verb and a path");
+        let body = if path.contains("compose") {
+            sources.clone()
+        } else {
+            json!({})
+        };
+        let (status, reply) = b.ask(verb, path, body).await;
+        assert_eq!((status, reason(&reply)), (412, "conditionNotMet"), "{case}");
     }
-    for name in ["ifGenerationNotMatch", "alt=media&ifGenerationNotMatch"] {
-        let (status, _) = b
-            .ask("GET", &format!("{object}?{name}={now}"), Value::Null)
-            .await;
-        assert_eq!(status, 304);
-    }
-    assert_eq!(
-        b.ask(
-            "GET",
-            &format!("{object}?ifMetagenerationNotMatch=1"),
-            Value::Null
-        )
-        .await
-        .0,
-        304
-    );
-    assert_eq!(
-        b.ask("GET", &format!("{object}?ifGenerationMatch=x"), Value::Null)
-            .await
-            .0,
-        400
-    );
+    let picky = json!({ "sourceObjects": [{ "name": "a", "objectPreconditions": { "ifGenerationMatch": other } }] });
+    let (status, _) = b.ask("POST", "/storage/v1/b/raw/o/a/compose", picky).await;
+    assert_eq!(status, 412);
     assert_eq!(b.read("a").await, "1");
     assert_eq!(
         b.ask("GET", "/storage/v1/b/raw/o/b", Value::Null).await.0,
         404
     );
-    let path = format!("{object}?ifGenerationMatch={now}&ifMetagenerationMatch=1");
+    let path = format!("/storage/v1/b/raw/o/a?ifGenerationMatch={now}&ifMetagenerationMatch=1");
     assert_eq!(b.ask("DELETE", &path, Value::Null).await.0, 204);
-    assert_eq!(b.ask("DELETE", object, Value::Null).await.0, 404);
+    assert_eq!(
+        b.ask("DELETE", "/storage/v1/b/raw/o/a", Value::Null)
+            .await
+            .0,
+        404
+    );
+}
+
+#[tokio::test]
+async fn what_was_not_modified_is_not_sent() {
+    let b = Bucket::new().await;
+    let now = generation(&b.put("a", "x").await);
+    for (query, status) in [
+        (format!("ifGenerationNotMatch={now}"), 304),
+        (format!("alt=media&ifGenerationNotMatch={now}"), 304),
+        ("ifMetagenerationNotMatch=1".to_owned(), 304),
+        ("ifMetagenerationNotMatch=2".to_owned(), 200),
+        ("ifGenerationNotMatch=0".to_owned(), 200),
+        ("ifGenerationMatch=x".to_owned(), 400),
+    ] {
+        let path = format!("/storage/v1/b/raw/o/a?{query}");
+        assert_eq!(b.ask("GET", &path, Value::Null).await.0, status, "{query}");
+    }
 }
 
 #[test]
