@@ -36,6 +36,12 @@ mod tokens;
 mod upload;
 
 pub(crate) use disk::Storage;
+#[expect(unused_imports, reason = "the warehouse and the jobs are to name them")]
+pub(crate) use {
+    disk::Scratch,
+    inside::{Held, Listed},
+    record::{Object, Place},
+};
 
 /// Words in paths that the real service has and the sandbox does not.
 const NOT_HERE: [&str; 19] = [
