@@ -10,10 +10,10 @@ use crate::jobs::{JobSettings, Jobs};
 use crate::journal::Journal;
 use crate::services::crm::Crm;
 use crate::services::receivers::Receivers;
+use crate::services::storage::Storage;
 use crate::services::{Pubsub, Tokens};
 use crate::shelf::Shelf;
 use chrono::{DateTime, Utc};
-use crate::services::storage::Storage;
 
 /// Asks the time; the sandbox has no clock of its own.
 pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;

@@ -120,7 +120,6 @@ fn call_of(
         }
     }
     Call {
-        verb: inner.verb.parse().unwrap_or(Verb::GET),
         method,
         path,
         query,
