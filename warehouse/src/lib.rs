@@ -3,7 +3,10 @@
 //! A table is a folder with one folder for each partition and a manifest that names its files. A change writes new files and
 //! switches the manifest by a rename: a reader sees all of it or nothing, and a kill leaves the old table or the new one.
 
+mod located;
 mod schema;
 pub mod sql;
+pub mod tables;
 
+pub use located::Located;
 pub use schema::{Digits, Field, Kind, Mode, NoCounterpart, Schema, TYPE_KEY};

@@ -26,6 +26,7 @@ use super::parse::{self, Words};
 use super::planner::Operators;
 use super::rewrite::{Context, Rewrite, make};
 use crate::Schema;
+use crate::tables::{Meter, Scan};
 
 /// Bytes that all queries may hold together before they spill.
 const MEMORY: usize = 1 << 30;
@@ -45,6 +46,8 @@ pub struct TableName {
 pub enum Relation {
     /// Rows, and how many bytes a full scan of them is billed.
     Rows(Arc<dyn TableProvider>, u64),
+    /// Rows that say themselves how many bytes were billed.
+    Table(Box<Scan>),
     /// The text of a query.
     View(String),
 }
@@ -110,6 +113,7 @@ struct Session {
     ctx: SessionContext,
     names: HashMap<String, String>,
     bytes: u64,
+    meter: Arc<Meter>,
 }
 
 impl Engine {
@@ -126,6 +130,15 @@ impl Engine {
             .build_arc()
             .map_err(|error| SqlError::from_engine(&error, &Words::default()))?;
         Ok(Self { catalog, runtime })
+    }
+
+    /// The same engine, with its memory, over other tables.
+    #[must_use]
+    pub fn over(&self, catalog: Arc<dyn Catalog>) -> Self {
+        Self {
+            catalog,
+            runtime: Arc::clone(&self.runtime),
+        }
     }
 
     /// Runs one statement.
@@ -166,29 +179,23 @@ impl Engine {
         let written = written_names(&query);
         let mut session = self.session();
         let plan = self.plan(query, (request, words), &mut session, 0).await?;
-        if let Some(most) = request.maximum_bytes_billed
-            && session.bytes > most
-        {
-            return Err(SqlError {
-                reason: "bytesBilledLimitExceeded",
-                message: format!(
-                    "Query exceeded limit for bytes billed: {most}. {} or higher required.",
-                    session.bytes
-                ),
-            });
-        }
         session.names.extend(written);
         let frame = DataFrame::new(session.ctx.state(), plan);
         let schema = shown(frame.schema().as_arrow(), &session.names);
         let failed = |error: DataFusionError| SqlError::from_engine(&error, words);
         let columns = Schema::from_arrow(&schema)
             .map_err(|error| SqlError::unsupported(error.to_string()))?;
-        // A dry run finds the errors of a physical plan, too.
+        // A dry run finds the errors of a physical plan, too; and which partitions are read is known only from it on.
+        let context = Arc::new(frame.task_ctx());
+        let physical = frame.create_physical_plan().await.map_err(failed)?;
+        let bytes = session.bytes + session.meter.bytes();
+        affordable(bytes, request)?;
         let batches = if request.dry_run {
-            frame.create_physical_plan().await.map_err(failed)?;
             Vec::new()
         } else {
-            frame.collect().await.map_err(failed)?
+            datafusion::physical_plan::collect(physical, context)
+                .await
+                .map_err(failed)?
         };
         let batches = batches
             .into_iter()
@@ -199,7 +206,7 @@ impl Engine {
             schema: columns,
             batches,
             statement_type: "SELECT",
-            bytes_processed: session.bytes,
+            bytes_processed: bytes,
         })
     }
 
@@ -226,6 +233,7 @@ impl Engine {
             ctx,
             names: HashMap::new(),
             bytes: 0,
+            meter: Arc::default(),
         }
     }
 
@@ -287,6 +295,13 @@ impl Engine {
                 session.bytes += bytes;
                 session.ctx.read_table(provider).map_err(failed)?
             }
+            Some(Relation::Table(scan)) => {
+                let mut scan = scan.with_meter(Arc::clone(&session.meter));
+                if request.text.to_lowercase().contains("_partition") {
+                    scan = scan.with_partition_columns();
+                }
+                session.ctx.read_table(Arc::new(scan)).map_err(failed)?
+            }
             Some(Relation::View(text)) => {
                 let (mut statements, words) = parse::statements(&text)?;
                 let Some(Statement::Query(query)) = statements.pop() else {
@@ -297,6 +312,7 @@ impl Engine {
                 };
                 // A session of its own: names while planning are counted anew.
                 let mut inner = self.session();
+                inner.meter = Arc::clone(&session.meter);
                 let plan = self
                     .plan(*query, (request, &words), &mut inner, depth + 1)
                     .await?;
@@ -317,6 +333,18 @@ impl Engine {
             .register_table(datafusion::common::TableReference::bare(planned), view)
             .map_err(failed)?;
         Ok(())
+    }
+}
+
+fn affordable(bytes: u64, request: &Request) -> Result<(), SqlError> {
+    match request.maximum_bytes_billed {
+        Some(most) if bytes > most => Err(SqlError {
+            reason: "bytesBilledLimitExceeded",
+            message: format!(
+                "Query exceeded limit for bytes billed: {most}. {bytes} or higher required."
+            ),
+        }),
+        _ => Ok(()),
     }
 }
 

@@ -1,0 +1,182 @@
+//! A warehouse in a folder of its own.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeZone, Utc};
+use datafusion::arrow::array::{ArrayRef, Date32Array, Int64Array, RecordBatch, StringArray};
+use tempfile::TempDir;
+use tidemill_warehouse::sql::{Engine, Outcome, Request, SqlError};
+use tidemill_warehouse::tables::{
+    Change, DataFile, DatasetId, DatasetMeta, NoObjects, Partitioning, Snapshot, TableError,
+    TableId, TableMeta, Target, Unit, Warehouse,
+};
+use tidemill_warehouse::{Field, Kind, Located, Schema};
+
+pub(crate) struct Kit {
+    pub(crate) folder: TempDir,
+    pub(crate) warehouse: Warehouse,
+}
+
+pub(crate) fn noon() -> DateTime<Utc> {
+    Utc.with_ymd_and_hms(2026, 2, 1, 12, 0, 0).single().unwrap()
+}
+
+pub(crate) fn id() -> TableId {
+    TableId::new("p", "d", "t")
+}
+
+/// Days since 1970 of a day in January 2026.
+pub(crate) fn january(day: i32) -> i32 {
+    20_453 + day
+}
+
+impl Kit {
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let warehouse = open(&folder);
+        let meta = DatasetMeta {
+            location: "EU".to_owned(),
+            friendly_name: None,
+            description: None,
+            labels: std::collections::BTreeMap::new(),
+            table_expiration_ms: None,
+            partition_expiration_ms: None,
+            access: None,
+        };
+        warehouse
+            .create_dataset(&DatasetId::new("p", "d"), meta)
+            .unwrap();
+        Self { folder, warehouse }
+    }
+
+    /// The same folder after the process ended without a word.
+    pub(crate) fn killed(self) -> Self {
+        let Self { folder, warehouse } = self;
+        // What a killed process held in memory is not dropped in order.
+        std::mem::forget(warehouse);
+        let warehouse = open(&folder);
+        Self { folder, warehouse }
+    }
+
+    pub(crate) fn write(&self, meta: &TableMeta, batch: &RecordBatch) -> Vec<Arc<DataFile>> {
+        let mut writer = self.warehouse.writer(&id(), meta, Target::Rows).unwrap();
+        writer.write(batch).unwrap();
+        writer.finish().unwrap()
+    }
+
+    /// A table of days, names and numbers, partitioned by day.
+    pub(crate) fn daily(&self, rows: &[(i32, &str, i64)]) -> Snapshot {
+        let meta = by_day();
+        let files = self.write(&meta, &batch(rows));
+        self.warehouse.create_table(&id(), meta, files).unwrap()
+    }
+
+    pub(crate) fn append(&self, rows: &[(i32, &str, i64)]) -> Result<Snapshot, TableError> {
+        let table = self.warehouse.table(&id())?;
+        let files = self.write(&table.meta, &batch(rows));
+        self.warehouse
+            .commit(&id(), table.version, Change::Append(files))
+    }
+
+    pub(crate) fn query(&self, text: &str) -> Result<Outcome, SqlError> {
+        let catalog = Arc::new(Located::new(self.warehouse.clone(), "EU"));
+        let spill = self.folder.path().join("spill");
+        let engine = Engine::new(catalog, &spill).unwrap();
+        let request = Request {
+            text: text.to_owned(),
+            parameters: Vec::new(),
+            project: "p".to_owned(),
+            default_dataset: Some("d".to_owned()),
+            dry_run: false,
+            maximum_bytes_billed: None,
+            now: noon(),
+        };
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap()
+            .block_on(engine.run(&request))
+    }
+
+    /// The rows of a query as text, and its bytes.
+    pub(crate) fn rows(&self, text: &str) -> (Vec<String>, u64) {
+        let outcome = self.query(text).unwrap();
+        let rows = outcome
+            .batches
+            .iter()
+            .flat_map(|batch| {
+                (0..batch.num_rows()).map(|row| {
+                    let cell = |column: &ArrayRef| {
+                        datafusion::arrow::util::display::array_value_to_string(column, row)
+                            .unwrap()
+                    };
+                    batch
+                        .columns()
+                        .iter()
+                        .map(cell)
+                        .collect::<Vec<_>>()
+                        .join(",")
+                })
+            })
+            .collect();
+        (rows, outcome.bytes_processed)
+    }
+
+    /// Every Parquet file in the folder.
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
+        fn below(folder: &std::path::Path, found: &mut Vec<PathBuf>) {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    below(&path, found);
+                } else if path.extension().is_some_and(|end| end == "parquet") {
+                    found.push(path);
+                }
+            }
+        }
+        let mut found = Vec::new();
+        below(&self.folder.path().join("warehouse"), &mut found);
+        found
+    }
+}
+
+fn open(folder: &TempDir) -> Warehouse {
+    let root = folder.path().join("warehouse");
+    Warehouse::open(&root, Arc::new(NoObjects), Arc::new(noon)).unwrap()
+}
+
+pub(crate) fn schema() -> Schema {
+    Schema {
+        fields: vec![
+            Field::new("day", Kind::Date),
+            Field::new("name", Kind::String(None)),
+            Field::new("n", Kind::Int64),
+        ],
+    }
+}
+
+pub(crate) fn by_day() -> TableMeta {
+    let mut meta = TableMeta::new(schema());
+    meta.partitioning = Some(Partitioning::Time {
+        unit: Unit::Day,
+        field: Some("day".to_owned()),
+        expiration_ms: None,
+    });
+    meta
+}
+
+pub(crate) fn batch(rows: &[(i32, &str, i64)]) -> RecordBatch {
+    let days: Vec<i32> = rows.iter().map(|row| row.0).collect();
+    let names: Vec<&str> = rows.iter().map(|row| row.1).collect();
+    let numbers: Vec<i64> = rows.iter().map(|row| row.2).collect();
+    RecordBatch::try_new(
+        Arc::new(schema().to_arrow()),
+        vec![
+            Arc::new(Date32Array::from(days)),
+            Arc::new(StringArray::from(names)),
+            Arc::new(Int64Array::from(numbers)),
+        ],
+    )
+    .unwrap()
+}

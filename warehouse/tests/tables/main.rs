@@ -1,0 +1,6 @@
+//! Tables on the disk: who sees what, what a kill leaves, and what a query is billed.
+
+mod changes;
+mod crash;
+mod kit;
+mod reading;
