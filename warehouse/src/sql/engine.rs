@@ -217,6 +217,11 @@ impl Engine {
         config.options_mut().sql_parser.default_null_ordering = "nulls_min".to_owned();
         config.options_mut().sql_parser.dialect = datafusion::common::config::Dialect::BigQuery;
         config.options_mut().execution.time_zone = None;
+        // It mistakes the columns of a table that are renamed for those below: a field of a STRUCT could not be named.
+        config
+            .options_mut()
+            .optimizer
+            .enable_leaf_expression_pushdown = false;
         let mut planners = vec![Arc::new(Operators) as _];
         planners.extend(SessionStateDefaults::default_expr_planners());
         let state = SessionStateBuilder::new()

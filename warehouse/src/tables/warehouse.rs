@@ -48,7 +48,7 @@ struct Inner {
     root: PathBuf,
     objects: Arc<dyn Objects>,
     clock: Clock,
-    datasets: Mutex<BTreeMap<DatasetId, (Dataset, BTreeMap<String, Snapshot>)>>,
+    datasets: Mutex<Datasets>,
     /// Makes names of files.
     opened: i64,
     files: AtomicU64,
