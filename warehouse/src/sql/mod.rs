@@ -8,5 +8,7 @@ mod parse;
 mod planner;
 mod rewrite;
 
+pub(crate) use functions::texts;
+
 pub use engine::{Catalog, Engine, Outcome, Parameter, Relation, Request, TableName};
 pub use error::SqlError;

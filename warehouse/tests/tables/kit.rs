@@ -1,6 +1,6 @@
 //! A warehouse in a folder of its own.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeZone, Utc};
@@ -8,8 +8,8 @@ use datafusion::arrow::array::{ArrayRef, Date32Array, Int64Array, RecordBatch, S
 use tempfile::TempDir;
 use tidemill_warehouse::sql::{Engine, Outcome, Request, SqlError};
 use tidemill_warehouse::tables::{
-    Change, DataFile, DatasetId, DatasetMeta, NoObjects, Partitioning, Snapshot, TableError,
-    TableId, TableMeta, Target, Unit, Warehouse,
+    Change, DataFile, DatasetId, DatasetMeta, FoundObject, HeldObject, ObjectError, Objects,
+    Partitioning, Snapshot, TableError, TableId, TableMeta, Target, Unit, Warehouse,
 };
 use tidemill_warehouse::{Field, Kind, Located, Schema};
 
@@ -19,7 +19,9 @@ pub(crate) struct Kit {
 }
 
 pub(crate) fn noon() -> DateTime<Utc> {
-    Utc.with_ymd_and_hms(2026, 2, 1, 12, 0, 0).single().unwrap()
+    Utc.with_ymd_and_hms(2026, 2, 1, 12, 0, 0)
+        .single()
+        .expect("it works")
 }
 
 pub(crate) fn id() -> TableId {
@@ -33,7 +35,7 @@ pub(crate) fn january(day: i32) -> i32 {
 
 impl Kit {
     pub(crate) fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir().expect("it works");
         let warehouse = open(&folder);
         let meta = DatasetMeta {
             location: "EU".to_owned(),
@@ -46,7 +48,7 @@ impl Kit {
         };
         warehouse
             .create_dataset(&DatasetId::new("p", "d"), meta)
-            .unwrap();
+            .expect("it works");
         Self { folder, warehouse }
     }
 
@@ -60,16 +62,21 @@ impl Kit {
     }
 
     pub(crate) fn write(&self, meta: &TableMeta, batch: &RecordBatch) -> Vec<Arc<DataFile>> {
-        let mut writer = self.warehouse.writer(&id(), meta, Target::Rows).unwrap();
-        writer.write(batch).unwrap();
-        writer.finish().unwrap()
+        let mut writer = self
+            .warehouse
+            .writer(&id(), meta, Target::Rows)
+            .expect("it works");
+        writer.write(batch).expect("it works");
+        writer.finish().expect("it works")
     }
 
     /// A table of days, names and numbers, partitioned by day.
     pub(crate) fn daily(&self, rows: &[(i32, &str, i64)]) -> Snapshot {
         let meta = by_day();
         let files = self.write(&meta, &batch(rows));
-        self.warehouse.create_table(&id(), meta, files).unwrap()
+        self.warehouse
+            .create_table(&id(), meta, files)
+            .expect("it works")
     }
 
     pub(crate) fn append(&self, rows: &[(i32, &str, i64)]) -> Result<Snapshot, TableError> {
@@ -82,7 +89,7 @@ impl Kit {
     pub(crate) fn query(&self, text: &str) -> Result<Outcome, SqlError> {
         let catalog = Arc::new(Located::new(self.warehouse.clone(), "EU"));
         let spill = self.folder.path().join("spill");
-        let engine = Engine::new(catalog, &spill).unwrap();
+        let engine = Engine::new(catalog, &spill).expect("it works");
         let request = Request {
             text: text.to_owned(),
             parameters: Vec::new(),
@@ -95,13 +102,13 @@ impl Kit {
         tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
-            .unwrap()
+            .expect("it works")
             .block_on(engine.run(&request))
     }
 
     /// The rows of a query as text, and its bytes.
     pub(crate) fn rows(&self, text: &str) -> (Vec<String>, u64) {
-        let outcome = self.query(text).unwrap();
+        let outcome = self.query(text).expect("it works");
         let rows = outcome
             .batches
             .iter()
@@ -109,7 +116,7 @@ impl Kit {
                 (0..batch.num_rows()).map(|row| {
                     let cell = |column: &ArrayRef| {
                         datafusion::arrow::util::display::array_value_to_string(column, row)
-                            .unwrap()
+                            .expect("it works")
                     };
                     batch
                         .columns()
@@ -123,11 +130,23 @@ impl Kit {
         (rows, outcome.bytes_processed)
     }
 
+    /// Makes an object of text.
+    pub(crate) fn object(&self, name: &str, content: impl AsRef<[u8]>) {
+        let path = self.folder.path().join("storage").join(name);
+        std::fs::create_dir_all(path.parent().expect("it works")).expect("it works");
+        std::fs::write(path, content).expect("it works");
+    }
+
+    /// The content of an object.
+    pub(crate) fn content(&self, name: &str) -> Vec<u8> {
+        std::fs::read(self.folder.path().join("storage").join(name)).expect("it works")
+    }
+
     /// Every Parquet file in the folder.
     pub(crate) fn files(&self) -> Vec<PathBuf> {
         fn below(folder: &std::path::Path, found: &mut Vec<PathBuf>) {
-            for entry in std::fs::read_dir(folder).unwrap() {
-                let path = entry.unwrap().path();
+            for entry in std::fs::read_dir(folder).expect("it works") {
+                let path = entry.expect("it works").path();
                 if path.is_dir() {
                     below(&path, found);
                 } else if path.extension().is_some_and(|end| end == "parquet") {
@@ -143,7 +162,12 @@ impl Kit {
 
 fn open(folder: &TempDir) -> Warehouse {
     let root = folder.path().join("warehouse");
-    Warehouse::open(&root, Arc::new(NoObjects), Arc::new(noon)).unwrap()
+    Warehouse::open(
+        &root,
+        Arc::new(Files(folder.path().join("storage"))),
+        Arc::new(noon),
+    )
+    .expect("it works")
 }
 
 pub(crate) fn schema() -> Schema {
@@ -178,5 +202,70 @@ pub(crate) fn batch(rows: &[(i32, &str, i64)]) -> RecordBatch {
             Arc::new(Int64Array::from(numbers)),
         ],
     )
-    .unwrap()
+    .expect("it works")
+}
+
+/// Objects as plain files: `gs://b/x` is `b/x` in a folder.
+pub(crate) struct Files(PathBuf);
+
+struct Held(PathBuf);
+
+impl HeldObject for Held {
+    fn path(&self) -> &Path {
+        &self.0
+    }
+
+    fn size(&self) -> u64 {
+        self.0.metadata().expect("it works").len()
+    }
+}
+
+impl Files {
+    fn all(&self, folder: &Path, found: &mut Vec<String>) {
+        for entry in std::fs::read_dir(folder).into_iter().flatten() {
+            let path = entry.expect("it works").path();
+            if path.is_dir() {
+                self.all(&path, found);
+            } else {
+                let name = path.strip_prefix(&self.0).expect("it works");
+                found.push(format!("gs://{}", name.to_string_lossy()));
+            }
+        }
+    }
+
+    fn path(&self, uri: &str) -> PathBuf {
+        self.0.join(uri.strip_prefix("gs://").expect("it works"))
+    }
+}
+
+impl Objects for Files {
+    fn matching(&self, uri: &str) -> Result<Vec<FoundObject>, ObjectError> {
+        let (before, after) = uri.split_once('*').unwrap_or((uri, ""));
+        let mut all = Vec::new();
+        self.all(&self.0, &mut all);
+        all.retain(|one| match uri.contains('*') {
+            true => one.starts_with(before) && one.ends_with(after),
+            false => one == uri,
+        });
+        let found = |uri: String| FoundObject {
+            size: Held(self.path(&uri)).size(),
+            uri,
+        };
+        Ok(all.into_iter().map(found).collect())
+    }
+
+    fn hold(&self, uri: &str) -> Result<Box<dyn HeldObject>, ObjectError> {
+        Ok(Box::new(Held(self.path(uri))))
+    }
+
+    fn scratch(&self) -> PathBuf {
+        self.0.join(".scratch")
+    }
+
+    fn adopt(&self, uri: &str, file: &Path, _: &str) -> Result<(), ObjectError> {
+        let path = self.path(uri);
+        std::fs::create_dir_all(path.parent().expect("it works")).expect("it works");
+        std::fs::rename(file, path).expect("it works");
+        Ok(())
+    }
 }

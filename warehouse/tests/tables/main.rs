@@ -2,5 +2,8 @@
 
 mod changes;
 mod crash;
+mod extracts;
 mod kit;
+mod loads;
+mod loads_text;
 mod reading;

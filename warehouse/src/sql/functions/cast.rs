@@ -372,7 +372,7 @@ pub(super) fn text(v: &V) -> Result<String> {
 }
 
 /// A NUMERIC without zeros at its end.
-pub(super) fn numeric_text(v: i128) -> String {
+pub(crate) fn numeric_text(v: i128) -> String {
     let sign = if v < 0 { "-" } else { "" };
     let (whole, part) = (
         v.unsigned_abs() / 1_000_000_000,
@@ -386,7 +386,7 @@ pub(super) fn numeric_text(v: i128) -> String {
 }
 
 /// A BIGNUMERIC without zeros at its end.
-pub(super) fn big_text(v: i256) -> String {
+pub(crate) fn big_text(v: i256) -> String {
     let digits = v.to_string();
     let (sign, bare) = match digits.strip_prefix('-') {
         Some(rest) => ("-", rest),
@@ -403,7 +403,7 @@ pub(super) fn big_text(v: i256) -> String {
 }
 
 /// The fewest digits of 15 and 17 that come back as the same number.
-pub(super) fn float_text(v: f64) -> String {
+pub(crate) fn float_text(v: f64) -> String {
     if v.is_nan() {
         return "NaN".to_owned();
     }

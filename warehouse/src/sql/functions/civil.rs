@@ -113,7 +113,7 @@ fn offset(text: &str) -> Option<i64> {
 }
 
 /// `2020-01-31`.
-pub(super) fn date_text(days: i32) -> String {
+pub(crate) fn date_text(days: i32) -> String {
     day(days).map_or_else(
         |_| days.to_string(),
         |day| format!("{:04}-{:02}-{:02}", day.year(), day.month(), day.day()),
@@ -129,7 +129,7 @@ fn fraction(micros: u32) -> String {
 }
 
 /// `12:30:00` with three or six digits behind it where there are any.
-pub(super) fn time_text(micros: i64) -> String {
+pub(crate) fn time_text(micros: i64) -> String {
     let seconds = micros / 1_000_000;
     format!(
         "{:02}:{:02}:{:02}{}",
@@ -141,7 +141,7 @@ pub(super) fn time_text(micros: i64) -> String {
 }
 
 /// Day and time with a blank between them.
-pub(super) fn datetime_text(micros: i64) -> String {
+pub(crate) fn datetime_text(micros: i64) -> String {
     let days = i32::try_from(micros.div_euclid(DAY)).unwrap_or(0);
     format!("{} {}", date_text(days), time_text(micros.rem_euclid(DAY)))
 }

@@ -13,6 +13,7 @@ mod json;
 mod math;
 mod row;
 mod string;
+pub(crate) mod texts;
 mod value;
 
 use std::collections::HashSet;
