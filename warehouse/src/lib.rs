@@ -3,6 +3,7 @@
 //! A table is a folder with one folder for each partition and a manifest that names its files. A change writes new files and
 //! switches the manifest by a rename: a reader sees all of it or nothing, and a kill leaves the old table or the new one.
 
+pub mod copy;
 pub mod extract;
 pub mod load;
 mod located;

@@ -1,49 +1,100 @@
 //! The tables of a warehouse as queries look them up.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use crate::sql::{Catalog, Relation, SqlError, TableName};
 use crate::tables::{DatasetId, TableError, TableId, Warehouse};
 
-/// The tables of a warehouse for queries in one location: those of datasets elsewhere are not there.
+/// The tables of a warehouse for queries in one location: those of datasets elsewhere are not there. Clones share what
+/// they found.
 #[derive(Clone)]
 pub struct Located {
     warehouse: Warehouse,
-    location: String,
+    found: Arc<Mutex<Found>>,
+}
+
+#[derive(Default)]
+struct Found {
+    location: Option<String>,
+    tables: Vec<TableId>,
 }
 
 impl Located {
     /// The tables in `location`, such as `US`.
     #[must_use]
     pub fn new(warehouse: Warehouse, location: impl Into<String>) -> Self {
+        let located = Self::anywhere(warehouse);
+        located.found().location = Some(location.into());
+        located
+    }
+
+    /// The tables of whichever location the first one that is asked for is in.
+    #[must_use]
+    pub fn anywhere(warehouse: Warehouse) -> Self {
         Self {
             warehouse,
-            location: location.into(),
+            found: Arc::default(),
         }
+    }
+
+    fn found(&self) -> std::sync::MutexGuard<'_, Found> {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The location, if it was said or found.
+    #[must_use]
+    pub fn location(&self) -> Option<String> {
+        self.found().location.clone()
+    }
+
+    /// The tables and views that were asked for and are there.
+    #[must_use]
+    pub fn tables(&self) -> Vec<TableId> {
+        self.found().tables.clone()
     }
 
     fn look(&self, name: &TableName) -> Result<Option<Relation>, SqlError> {
         let id = TableId::from(name);
-        let elsewhere = |what: String| SqlError {
+        let mut found = self.found();
+        let elsewhere = |what: String, location: Option<&str>| SqlError {
             reason: "notFound",
             message: format!(
                 "Not found: {what} was not found in location {}",
-                self.location
+                location.unwrap_or("US")
             ),
         };
         let dataset: DatasetId = id.of();
-        match self.warehouse.dataset(&dataset) {
-            Ok(found) if found.meta.location.eq_ignore_ascii_case(&self.location) => {}
-            _ => return Err(elsewhere(format!("Dataset {dataset}"))),
-        }
+        let there = self
+            .warehouse
+            .dataset(&dataset)
+            .ok()
+            .map(|dataset| dataset.meta.location)
+            .filter(|location| {
+                let wanted = found.location.as_ref();
+                wanted.is_none_or(|wanted| wanted.eq_ignore_ascii_case(location))
+            });
+        let Some(location) = there else {
+            return Err(elsewhere(
+                format!("Dataset {dataset}"),
+                found.location.as_deref(),
+            ));
+        };
+        found.location.get_or_insert_with(|| location.clone());
         match self.warehouse.table(&id) {
-            Ok(table) => Ok(Some(match &table.meta.view {
-                Some(text) => Relation::View(text.clone()),
-                None => Relation::Table(Box::new(self.warehouse.scan(&table))),
-            })),
+            Ok(table) => {
+                if !found.tables.contains(&id) {
+                    found.tables.push(id);
+                }
+                Ok(Some(match &table.meta.view {
+                    Some(text) => Relation::View(text.clone()),
+                    None => Relation::Table(Box::new(self.warehouse.scan(&table))),
+                }))
+            }
             Err(TableError::NoTable(_) | TableError::NoDataset(_)) => {
-                Err(elsewhere(format!("Table {id}")))
+                Err(elsewhere(format!("Table {id}"), Some(&location)))
             }
             Err(error) => Err(SqlError {
                 reason: error.reason(),

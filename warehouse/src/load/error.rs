@@ -45,6 +45,11 @@ impl LoadError {
         }
     }
 
+    /// Somebody wanted it to end.
+    pub(crate) fn cancelled() -> Self {
+        Self::stopped()
+    }
+
     pub(super) fn stopped() -> Self {
         Self {
             reason: "stopped",

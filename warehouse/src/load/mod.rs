@@ -9,12 +9,14 @@ mod error;
 mod hive;
 mod json;
 mod parquet;
+mod rows;
 mod run;
 mod source;
 
 pub use csv::CsvOptions;
 pub use error::{LoadError, RowError};
 pub use hive::{HiveMode, HiveOptions};
+pub use rows::write_rows;
 pub use run::{Loaded, load};
 pub use source::Source;
 

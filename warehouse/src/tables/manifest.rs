@@ -31,6 +31,8 @@ pub struct Snapshot {
     pub meta: Arc<TableMeta>,
     /// Its rows.
     pub files: Vec<Arc<DataFile>>,
+    /// Who changed it last, as far as they left a stamp; the newest at the end.
+    pub(super) stamps: Vec<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -41,6 +43,8 @@ struct Manifest {
     modified: DateTime<Utc>,
     meta: TableMeta,
     files: Vec<FileRecord>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    stamps: Vec<String>,
 }
 
 impl Snapshot {
@@ -97,6 +101,7 @@ impl Snapshot {
             modified: manifest.modified,
             meta: Arc::new(manifest.meta),
             files,
+            stamps: manifest.stamps,
         }))
     }
 
@@ -110,6 +115,7 @@ impl Snapshot {
             modified: self.modified,
             meta: (*self.meta).clone(),
             files: self.files.iter().map(|file| file.record(folder)).collect(),
+            stamps: self.stamps.clone(),
         };
         let text = serde_json::to_vec(&manifest).map_err(TableError::broken(&path))?;
         loop {

@@ -6,6 +6,7 @@
 //! a [`Snapshot`] holds them; what a kill left behind is removed when the warehouse is opened.
 
 mod commit;
+mod compact;
 mod error;
 mod evolve;
 mod files;

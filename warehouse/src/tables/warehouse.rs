@@ -42,7 +42,11 @@ pub struct Dataset {
 #[derive(Clone)]
 pub struct Warehouse {
     inner: Arc<Inner>,
+    stamp: Option<Arc<str>>,
 }
+
+/// Stamps that a table keeps.
+const STAMPS: usize = 200;
 
 struct Inner {
     root: PathBuf,
@@ -109,7 +113,36 @@ impl Warehouse {
                 files: AtomicU64::new(0),
                 versions: AtomicU64::new(version),
             }),
+            stamp: None,
         })
+    }
+
+    /// The same warehouse for one job: whatever table it changes bears the stamp from then on, in the same step as the change.
+    #[must_use]
+    pub fn stamped(&self, stamp: &str) -> Self {
+        Self {
+            inner: Arc::clone(&self.inner),
+            stamp: Some(stamp.into()),
+        }
+    }
+
+    /// The tables that bear a stamp: what a job had done when it was killed.
+    #[must_use]
+    pub fn bearing(&self, stamp: &str) -> Vec<TableId> {
+        self.lock()
+            .values()
+            .flat_map(|(_, tables)| tables.values())
+            .filter(|table| table.stamps.iter().any(|one| one == stamp))
+            .map(|table| table.id.clone())
+            .collect()
+    }
+
+    fn stamp(&self, table: &mut Snapshot) {
+        if let Some(stamp) = &self.stamp {
+            table.stamps.push(stamp.to_string());
+            let over = table.stamps.len().saturating_sub(STAMPS);
+            table.stamps.drain(..over);
+        }
     }
 
     pub(crate) fn root(&self) -> &Path {
@@ -307,14 +340,16 @@ impl Warehouse {
             return Err(TableError::TableExists(id.clone()));
         }
         inherit(&mut meta, &dataset.meta, now);
-        let table = Snapshot {
+        let mut table = Snapshot {
             id: id.clone(),
             version: self.version(),
             created: now,
             modified: now,
             meta: Arc::new(meta),
             files,
+            stamps: Vec::new(),
         };
+        self.stamp(&mut table);
         self.store(&table)?;
         if let Some(old) = tables.insert(id.table.clone(), table.clone()) {
             release(&old, &table);
@@ -339,6 +374,7 @@ impl Warehouse {
         let mut new = changed(&visible(table, now), base, change)?;
         new.version = self.version();
         new.modified = now;
+        self.stamp(&mut new);
         self.store(&new)?;
         let old = std::mem::replace(table, new.clone());
         drop(datasets);

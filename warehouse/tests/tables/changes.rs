@@ -211,3 +211,37 @@ fn many_partitions_are_written_at_once() {
             .starts_with("Too many partitions produced by query, allowed 4000")
     );
 }
+
+#[test]
+fn many_small_files_become_one() {
+    let kit = Kit::new();
+    kit.daily(&[(january(1), "a", 0)]);
+    for n in 1..60 {
+        kit.append(&[(january(1 + n % 2), "a", i64::from(n))])
+            .unwrap();
+    }
+    let before = kit.rows("SELECT COUNT(*), SUM(n) FROM t");
+    for n in 60..100 {
+        kit.append(&[(january(1), "a", n)]).unwrap();
+    }
+    kit.warehouse.compact(&id()).unwrap();
+    assert_eq!(before.0, ["60,1770"]);
+    assert_eq!(kit.rows("SELECT COUNT(*), SUM(n) FROM t").0, ["100,4950"]);
+    assert_eq!(kit.files().len(), 1 + 30);
+}
+
+#[test]
+fn a_change_bears_the_stamp_of_its_job() {
+    let kit = Kit::new();
+    kit.daily(&[(january(1), "a", 1)]);
+    let table = kit.warehouse.table(&id()).unwrap();
+    let job = kit.warehouse.stamped("p:EU.job");
+    assert!(job.bearing("p:EU.job").is_empty());
+    let files = kit.write(&table.meta, &batch(&[(january(2), "b", 2)]));
+    job.commit(&id(), table.version, Change::Append(files))
+        .unwrap();
+    kit.append(&[(january(3), "c", 3)]).unwrap();
+    let kit = kit.killed();
+    assert_eq!(kit.warehouse.bearing("p:EU.job"), [id()]);
+    assert!(kit.warehouse.bearing("p:EU.other").is_empty());
+}

@@ -1,6 +1,7 @@
 //! Tables on the disk: who sees what, what a kill leaves, and what a query is billed.
 
 mod changes;
+mod copies;
 mod crash;
 mod extracts;
 mod kit;
