@@ -151,6 +151,7 @@ impl Sandbox {
             });
         }
         self.state.jobs.stop().await;
+        self.state.bigquery.stop().await;
     }
 }
 

@@ -6,6 +6,7 @@ use crate::call::{Refusal, Reply};
 use crate::route::Method;
 
 mod airbyte;
+pub(crate) mod bigquery;
 mod cloud_run;
 mod cloud_sql;
 pub(crate) mod crm;
@@ -84,6 +85,7 @@ pub(crate) fn methods() -> Vec<Method> {
     methods.extend(crm::methods());
     methods.extend(receivers::methods());
     methods.extend(airbyte::methods());
+    methods.extend(bigquery::methods());
     methods.extend(cloud_run::methods());
     methods.extend(cloud_sql::methods());
     methods.extend(databricks::methods());

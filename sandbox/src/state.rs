@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::faults::Faults;
 use crate::jobs::{JobSettings, Jobs};
 use crate::journal::Journal;
+use crate::services::bigquery::Bigquery;
 use crate::services::crm::Crm;
 use crate::services::receivers::Receivers;
 use crate::services::storage::Storage;
@@ -91,7 +92,8 @@ pub(crate) struct State {
     pub(crate) records: Shelf<serde_json::Value>,
     pub(crate) pubsub: Pubsub,
     pub(crate) tokens: Tokens,
-    pub(crate) storage: Storage,
+    pub(crate) storage: Arc<Storage>,
+    pub(crate) bigquery: Arc<Bigquery>,
 }
 
 impl State {
@@ -101,6 +103,14 @@ impl State {
             source,
         };
         std::fs::create_dir_all(&settings.folder).map_err(folder)?;
+        let storage = Arc::new(Storage::open(&settings.folder.join("storage")).map_err(folder)?);
+        let bigquery = Bigquery::open(
+            &settings.folder.join("bigquery"),
+            Arc::clone(&storage),
+            Arc::clone(&settings.clock),
+            &public,
+        )
+        .map_err(folder)?;
         Ok(Self {
             folder: settings.folder.clone(),
             public,
@@ -118,7 +128,8 @@ impl State {
             records: Shelf::open(&settings.folder.join("jobs/records.jsonl")).map_err(folder)?,
             pubsub: Pubsub::open(&settings.folder.join("pubsub")).map_err(folder)?,
             tokens: Tokens::default(),
-            storage: Storage::open(&settings.folder.join("storage")).map_err(folder)?,
+            storage,
+            bigquery,
         })
     }
 

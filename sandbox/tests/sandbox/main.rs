@@ -1,5 +1,11 @@
 //! The sandbox over HTTP, as its clients see it.
 
+mod bigquery;
+mod bigquery_data;
+mod bigquery_hostile;
+mod bigquery_jobs;
+mod bigquery_queries;
+mod bigquery_upload;
 mod crm;
 mod databricks;
 mod dataflow;

@@ -92,7 +92,6 @@ fn replace(table: &mut Snapshot, names: &HashSet<String>, files: Vec<Arc<DataFil
 }
 
 fn grown(old: &Snapshot, meta: TableMeta) -> Result<TableMeta, TableError> {
-    meta.check()?;
     if meta.view.is_some() != old.meta.view.is_some() {
         return Err(TableError::invalid(format!(
             "{} cannot be made a {}",
@@ -112,6 +111,7 @@ fn grown(old: &Snapshot, meta: TableMeta) -> Result<TableMeta, TableError> {
             ))
         })?;
     }
+    meta.check()?;
     if by(&meta) != by(&old.meta) && !old.files.is_empty() {
         return Err(TableError::invalid(format!(
             "Cannot change partitioning of table {}",

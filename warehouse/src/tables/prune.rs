@@ -133,7 +133,7 @@ pub(super) fn wanted(
     filters: &[Expr],
 ) -> Result<Vec<bool>> {
     let mut wanted = vec![true; partitions.len()];
-    let Some(partitioning) = &meta.partitioning else {
+    let (Some(partitioning), false) = (&meta.partitioning, partitions.is_empty()) else {
         return Ok(wanted);
     };
     let Some(base) = known(meta, partitioning, partitions)? else {

@@ -126,6 +126,10 @@ impl Storage {
         Ok((object, effect))
     }
 
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "the jobs of other services are to ask it")
+    )]
     /// Deletes every object whose name begins with the name of `place`, and says what changed.
     pub(crate) fn delete_under(
         &self,

@@ -19,29 +19,20 @@ mod copy;
 mod disk;
 mod fields;
 mod glob;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the warehouse and the jobs are to ask it")
-)]
 mod inside;
 mod list;
-mod multipart;
+pub(crate) mod multipart;
 mod names;
 mod objects;
-mod range;
+pub(crate) mod range;
 mod record;
 mod resumable;
-mod sink;
+pub(crate) mod sink;
 mod tokens;
 mod upload;
 
 pub(crate) use disk::Storage;
-#[expect(unused_imports, reason = "the warehouse and the jobs are to name them")]
-pub(crate) use {
-    disk::Scratch,
-    inside::{Held, Listed},
-    record::{Object, Place},
-};
+pub(crate) use inside::Held;
 
 /// Words in paths that the real service has and the sandbox does not.
 const NOT_HERE: [&str; 19] = [

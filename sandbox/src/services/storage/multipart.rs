@@ -10,7 +10,7 @@ use crate::call::Refusal;
 const HEAD: usize = 16 << 10;
 
 /// Reads parts one after the other.
-pub(super) struct Parts<'a> {
+pub(crate) struct Parts<'a> {
     body: Whole<'a>,
     buffer: BytesMut,
     /// The line end and the boundary that follow each part.
@@ -19,7 +19,7 @@ pub(super) struct Parts<'a> {
 }
 
 /// What a `Content-Type` says of the boundary.
-pub(super) fn boundary(content_type: &str) -> Result<String, Refusal> {
+pub(crate) fn boundary(content_type: &str) -> Result<String, Refusal> {
     let parameters = content_type.split(';').skip(1);
     let found = parameters
         .filter_map(|parameter| parameter.split_once('='))
@@ -34,7 +34,7 @@ pub(super) fn boundary(content_type: &str) -> Result<String, Refusal> {
 }
 
 impl<'a> Parts<'a> {
-    pub(super) fn new(body: &'a mut Body, boundary: &str) -> Self {
+    pub(crate) fn new(body: &'a mut Body, boundary: &str) -> Self {
         Self {
             body: Whole(body),
             // So that the first boundary looks like the others.
@@ -45,7 +45,7 @@ impl<'a> Parts<'a> {
     }
 
     /// Skips what is left of the part before, and gives the head of the next: names in lower case, and values.
-    pub(super) async fn head(&mut self) -> Result<Option<Vec<(String, String)>>, Refusal> {
+    pub(crate) async fn head(&mut self) -> Result<Option<Vec<(String, String)>>, Refusal> {
         while self.next().await?.is_some() {}
         // Now the buffer begins with the boundary, or is empty.
         if self.ended {
@@ -83,7 +83,7 @@ impl<'a> Parts<'a> {
     }
 
     /// A whole part that is small.
-    pub(super) async fn all(&mut self, limit: usize) -> Result<Bytes, Refusal> {
+    pub(crate) async fn all(&mut self, limit: usize) -> Result<Bytes, Refusal> {
         let mut all = BytesMut::new();
         while let Some(chunk) = self.next().await? {
             if all.len() + chunk.len() > limit {

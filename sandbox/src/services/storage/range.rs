@@ -49,7 +49,7 @@ pub(super) fn ranged(header: Option<&str>, size: u64) -> Range {
 
 /// What a request to a resumable upload brings.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Brings {
+pub(crate) enum Brings {
     /// Nothing: it asks how far the upload is, and may say how long it will be.
     Question(Option<u64>),
     /// Bytes from a place; to a place, if that is known; of so many, if that is known.
@@ -62,7 +62,7 @@ pub(super) enum Brings {
 }
 
 /// Reads `Content-Range`; without it a request brings all.
-pub(super) fn brings(header: Option<&str>) -> Result<Brings, Refusal> {
+pub(crate) fn brings(header: Option<&str>) -> Result<Brings, Refusal> {
     let Some(header) = header else {
         return Ok(Brings::Bytes {
             from: 0,

@@ -21,13 +21,13 @@ pub(super) const PIECE: u64 = 256 << 10;
 const AT_ONCE: usize = 1 << 20;
 
 /// What a body or a part of one gives, piece by piece.
-pub(super) trait Chunks {
+pub(crate) trait Chunks {
     /// None at the end; an error if the end came early.
     fn next(&mut self) -> impl Future<Output = Result<Option<Bytes>, Refusal>> + Send;
 }
 
 /// A whole body.
-pub(super) struct Whole<'a>(pub(super) &'a mut Body);
+pub(crate) struct Whole<'a>(pub(crate) &'a mut Body);
 
 impl Chunks for Whole<'_> {
     async fn next(&mut self) -> Result<Option<Bytes>, Refusal> {
@@ -235,7 +235,7 @@ async fn write(sink: &Shared, turn: u64, data: Vec<Bytes>) -> Result<(), Refusal
 }
 
 /// Reads what is left of a body that was refused, up to a limit: clients read the reply only when they have sent theirs.
-pub(super) async fn drain(body: &mut Body) {
+pub(crate) async fn drain(body: &mut Body) {
     let mut left = 64_usize << 20;
     while let Ok(Some(chunk)) = Whole(body).next().await {
         left = match left.checked_sub(chunk.len()) {

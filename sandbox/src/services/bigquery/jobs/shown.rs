@@ -1,0 +1,109 @@
+//! Jobs as REST has them.
+
+use serde_json::{Map, Value, json};
+
+use super::super::json::object;
+use super::record::{Job, JobError, Kind, Phase};
+
+/// The whole resource.
+pub(super) fn job(job: &Job, public: &str) -> Value {
+    let mut shown = object(json!({
+        "kind": "bigquery#job",
+        "etag": format!("j{}-{}", job.created.timestamp_micros(), job.version),
+        "id": job.key(),
+        "selfLink": format!(
+            "{public}/bigquery/v2/projects/{}/jobs/{}?location={}", job.project, job.id, job.location
+        ),
+        "user_email": "sandbox@tidemill.invalid",
+        "jobReference": reference(job),
+        "status": status(job),
+    }));
+    shown.insert("configuration".into(), configuration(job));
+    shown.insert("statistics".into(), statistics(job));
+    Value::Object(shown)
+}
+
+/// As a list has it.
+pub(super) fn listed(one: &Job, public: &str, full: bool) -> Value {
+    let mut shown = match job(one, public) {
+        Value::Object(shown) => shown,
+        _ => Map::new(),
+    };
+    shown.insert("state".into(), json!(one.phase.name()));
+    if let Some(error) = one.error() {
+        shown.insert("errorResult".into(), self::error(error));
+    }
+    for name in ["etag", "selfLink"] {
+        shown.remove(name);
+    }
+    if !full {
+        // A list names the kind alone.
+        let kind = json!({ "jobType": one.kind.name().to_uppercase() });
+        shown.insert("configuration".into(), kind);
+    }
+    Value::Object(shown)
+}
+
+pub(super) fn reference(job: &Job) -> Value {
+    json!({ "projectId": job.project, "jobId": job.id, "location": job.location })
+}
+
+pub(super) fn error(error: &JobError) -> Value {
+    Value::Object(object(json!({
+        "reason": error.reason,
+        "location": error.location,
+        "message": error.message,
+    })))
+}
+
+pub(super) fn errors(job: &Job) -> Vec<Value> {
+    job.errors.iter().map(error).collect()
+}
+
+fn status(job: &Job) -> Value {
+    let mut status = Map::new();
+    status.insert("state".into(), json!(job.phase.name()));
+    if let Some(one) = job.error() {
+        status.insert("errorResult".into(), error(one));
+    }
+    if !job.errors.is_empty() {
+        status.insert("errors".into(), json!(errors(job)));
+    }
+    Value::Object(status)
+}
+
+fn configuration(job: &Job) -> Value {
+    let mut configuration = job.configuration.clone();
+    let kind = json!(job.kind.name().to_uppercase());
+    if let Value::Object(map) = &mut configuration {
+        map.insert("jobType".into(), kind);
+        // Where the rows of a query are, also if the job did not say.
+        if let (Kind::Query, Some(result), Some(Value::Object(query))) =
+            (job.kind, &job.done.result, map.get_mut("query"))
+        {
+            query
+                .entry("destinationTable")
+                .or_insert_with(|| super::super::json::table_reference(result));
+        }
+    }
+    configuration
+}
+
+fn statistics(job: &Job) -> Value {
+    let millis = |at: chrono::DateTime<chrono::Utc>| at.timestamp_millis().to_string();
+    let mut shown = object(json!({
+        "creationTime": millis(job.created),
+        "startTime": job.started.map(millis),
+        "endTime": job.ended.map(millis),
+        "totalBytesProcessed": job.done.bytes_processed.map(|bytes| bytes.to_string()),
+    }));
+    if let (Phase::Done, Some(started), Some(ended)) = (job.phase, job.started, job.ended) {
+        let millis = (ended - started).num_milliseconds().max(0).to_string();
+        shown.insert("totalSlotMs".into(), json!(millis));
+        shown.insert("finalExecutionDurationMs".into(), json!(millis));
+    }
+    if job.done.statistics.is_object() {
+        shown.insert(job.kind.name().into(), job.done.statistics.clone());
+    }
+    Value::Object(shown)
+}
