@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use serde_json::{Value, json};
 use tidemill_warehouse::tables::{Dataset, DatasetId, DatasetMeta};
 
-use super::json::{change_labels, dataset_id, given, int, labels, text, wrong};
+use super::json::{asked, change_labels, dataset_id, given, int, labels, text, wrong};
 use super::paging::listed;
 use super::refusal::{missing, not_met, of_table};
 use crate::call::{Answer, Call, Refusal, Reply};
@@ -163,7 +163,7 @@ pub(super) async fn get(state: Arc<State>, call: Call) -> Answer {
 
 /// `GET …/datasets`
 pub(super) async fn list(state: Arc<State>, call: Call) -> Answer {
-    let hidden = call.parsed("all")?.unwrap_or(false);
+    let hidden = asked(&call, "all")?.unwrap_or(false);
     let filter = call.query("filter").unwrap_or("");
     let mut found = Vec::new();
     for dataset in state.bigquery.warehouse.datasets(call.part("projectId")) {
@@ -276,7 +276,7 @@ async fn change(state: Arc<State>, mut call: Call, whole: bool) -> Answer {
 
 /// `DELETE …/datasets/{datasetId}?deleteContents=true`
 pub(super) async fn delete(state: Arc<State>, call: Call) -> Answer {
-    let contents = call.parsed("deleteContents")?.unwrap_or(false);
+    let contents = asked(&call, "deleteContents")?.unwrap_or(false);
     let id = id(&call);
     state
         .bigquery

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use tidemill_warehouse::tables::{DatasetId, TableId};
 
 use super::refusal::missing;
-use crate::call::Refusal;
+use crate::call::{Call, Refusal};
 use crate::services::fields;
 
 pub(super) fn wrong(name: &str, what: &str) -> Refusal {
@@ -37,6 +37,16 @@ pub(super) fn flag(value: &Value, name: &str) -> Result<Option<bool>, Refusal> {
             "false" => Ok(Some(false)),
             _ => Err(wrong(name, "true or false is expected")),
         },
+        Some(_) => Err(wrong(name, "true or false is expected")),
+    }
+}
+
+/// Yes or no behind the question mark; Python writes `True`.
+pub(super) fn asked(call: &Call, name: &str) -> Result<Option<bool>, Refusal> {
+    match call.query(name).map(str::to_ascii_lowercase).as_deref() {
+        None | Some("") => Ok(None),
+        Some("true" | "1") => Ok(Some(true)),
+        Some("false" | "0") => Ok(Some(false)),
         Some(_) => Err(wrong(name, "true or false is expected")),
     }
 }

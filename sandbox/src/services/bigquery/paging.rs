@@ -5,6 +5,7 @@ use tidemill_warehouse::Schema;
 use tidemill_warehouse::rows::{CellText, page, shown_rows};
 use tidemill_warehouse::tables::{Snapshot, TableError};
 
+use super::json::asked;
 use crate::call::{Call, Refusal};
 
 /// Rows of a page, if nobody asks for fewer.
@@ -63,9 +64,7 @@ impl Wanted {
             .parsed::<usize>("maxResults")?
             .unwrap_or(ROWS)
             .min(ROWS);
-        let micros = call
-            .parsed("formatOptions.useInt64Timestamp")?
-            .unwrap_or(false);
+        let micros = asked(call, "formatOptions.useInt64Timestamp")?.unwrap_or(false);
         let how = match call.query("formatOptions.timestampOutputFormat") {
             None | Some("" | "TIMESTAMP_OUTPUT_FORMAT_UNSPECIFIED") if micros => {
                 CellText::RestMicros
