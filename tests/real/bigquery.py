@@ -169,7 +169,7 @@ def loads(server, client):
 
 
 def queries(client):
-    job = client.query("SELECT COUNT(*) AS n, SUM(n) AS sum FROM ds.sales WHERE day = '2026-01-01'", job_id="q-1")
+    job = client.query("SELECT COUNT(*) AS n, SUM(n) AS sum FROM ds.sales WHERE day = '2026-01-01'", job_id="q-1", job_retry=None)
     rows = list(job.result())
     check("a query has rows", rows[0].n == 668, rows)
     check("bytes are those of one partition", job.total_bytes_processed == 668 * 16, job.total_bytes_processed)
@@ -185,6 +185,14 @@ def queries(client):
     config = bigquery.QueryJobConfig(query_parameters=parameters, labels={"of": "test"})
     rows = client.query_and_wait("SELECT n FROM ds.sales WHERE day = @day AND n IN UNNEST(@some) ORDER BY n", job_config=config)
     check("parameters are taken", [row.n for row in rows] == [2, 2, 5, 5, 8, 8])
+    who = bigquery.StructQueryParameter(
+        "who", bigquery.ScalarQueryParameter("s", "STRING", "x"), bigquery.ArrayQueryParameter("n", "INT64", [1, 2])
+    )
+    config = bigquery.QueryJobConfig(query_parameters=[who, bigquery.ScalarQueryParameter("none", "DATE", None)])
+    rows = client.query_and_wait("SELECT @who.s AS s, @who.n[OFFSET(1)] AS n, @none AS none", job_config=config)
+    check("records are taken", [tuple(row.values()) for row in rows] == [("x", 2, None)])
+    config = bigquery.QueryJobConfig(query_parameters=[bigquery.ScalarQueryParameter(None, "INT64", 7)])
+    check("positions are taken", [row[0] for row in client.query_and_wait("SELECT ? + 1", job_config=config)] == [8])
     dry = client.query("SELECT n FROM ds.sales", job_config=bigquery.QueryJobConfig(dry_run=True))
     check("a dry run tells bytes", dry.total_bytes_processed == 1335 * 8, dry.total_bytes_processed)
     config = bigquery.QueryJobConfig(maximum_bytes_billed=1000)

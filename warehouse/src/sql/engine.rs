@@ -22,9 +22,10 @@ use futures_util::future::BoxFuture;
 
 use super::error::SqlError;
 use super::functions::SCALARS;
+use super::parameter::Parameter;
 use super::parse::{self, Words};
 use super::planner::Operators;
-use super::rewrite::{Context, Rewrite, make};
+use super::rewrite::Rewrite;
 use crate::Schema;
 use crate::tables::{Meter, Scan};
 
@@ -56,17 +57,6 @@ pub enum Relation {
 pub trait Catalog: Send + Sync {
     /// What the name stands for; none if there is no such table.
     fn relation(&self, name: &TableName) -> BoxFuture<'_, Result<Option<Relation>, SqlError>>;
-}
-
-/// A value for `@name` or `?`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Parameter {
-    /// None for a positional one.
-    pub name: Option<String>,
-    /// The type as SQL writes it: `INT64`, `ARRAY<STRING>`.
-    pub kind: String,
-    /// The texts of its values: one, or those of an ARRAY. None is NULL.
-    pub value: Option<Vec<String>>,
 }
 
 /// A statement and what it is run with.
@@ -254,7 +244,7 @@ impl Engine {
             if depth > 16 {
                 return Err(SqlError::invalid("Views are nested more than 16 deep"));
             }
-            let context = context(request);
+            let context = super::parameter::context(request)?;
             let mut rewrite = Rewrite::new(&context);
             rewrite.run(&mut query)?;
             for table in rewrite.tables {
@@ -373,47 +363,6 @@ fn full_name(parts: &[String], request: &Request) -> Result<TableName, SqlError>
             parts.join(".")
         ))),
     }
-}
-
-fn context(request: &Request) -> Context {
-    let mut values = HashMap::new();
-    let mut position = 0;
-    for parameter in &request.parameters {
-        let inner = parameter
-            .kind
-            .to_uppercase()
-            .strip_prefix("ARRAY<")
-            .and_then(|rest| rest.strip_suffix('>').map(str::to_owned));
-        let kind = make::text(parameter.kind.clone());
-        let value = match (&parameter.value, inner) {
-            (None, _) => make::call("cast_to", vec![null(), kind]),
-            (Some(items), Some(_)) => {
-                let items = items.iter().map(|item| make::text(item.clone())).collect();
-                make::call("cast_to", vec![make::call("array$", items), kind])
-            }
-            (Some(items), None) => {
-                let one = items.first().cloned().unwrap_or_default();
-                make::call("cast_to", vec![make::text(one), kind])
-            }
-        };
-        match &parameter.name {
-            Some(name) => values.insert(format!("@{}", name.to_lowercase()), value),
-            None => {
-                position += 1;
-                values.insert(position.to_string(), value)
-            }
-        };
-    }
-    Context {
-        values,
-        now: request.now.format("%Y-%m-%d %H:%M:%S%.6f+00").to_string(),
-    }
-}
-
-fn null() -> datafusion::sql::sqlparser::ast::Expr {
-    datafusion::sql::sqlparser::ast::Expr::Value(
-        datafusion::sql::sqlparser::ast::Value::Null.into(),
-    )
 }
 
 /// Names in the SELECT list as they were written, by what they are while planned.

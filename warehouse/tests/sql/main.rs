@@ -13,8 +13,9 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use libtest_mimic::{Arguments, Failed, Trial};
 use tidemill_warehouse::sql::{
-    Catalog, Engine, Outcome, Parameter, Relation, Request, SqlError, TableName,
+    Catalog, Engine, Outcome, Parameter, ParameterValue, Relation, Request, SqlError, TableName,
 };
+use tidemill_warehouse::{Field, Kind, Mode};
 
 /// A table and a view.
 struct People;
@@ -55,16 +56,37 @@ impl Catalog for People {
 }
 
 fn request(text: &str) -> Request {
-    let parameter = |name: &str, kind: &str, value: &[&str]| Parameter {
+    let parameter = |name: &str, field: Field, value: ParameterValue| Parameter {
         name: Some(name.to_owned()),
-        kind: kind.to_owned(),
-        value: Some(value.iter().map(|&one| one.to_owned()).collect()),
+        field,
+        value,
     };
+    let given = |text: &str| ParameterValue::Text(text.to_owned());
+    let word = || Field::new("s", Kind::String(None));
+    let record = Kind::Struct(vec![
+        word(),
+        Field::new("n", Kind::Int64).mode(Mode::Repeated),
+    ]);
+    let one = ParameterValue::Struct(vec![
+        given("x"),
+        ParameterValue::List(vec![given("1"), given("2")]),
+    ]);
     Request {
         text: text.to_owned(),
         parameters: vec![
-            parameter("n", "INT64", &["41"]),
-            parameter("list", "ARRAY<STRING>", &["a", "b"]),
+            parameter("n", Field::new("", Kind::Int64), given("41")),
+            parameter(
+                "list",
+                word().mode(Mode::Repeated),
+                ParameterValue::List(vec![given("a"), given("b")]),
+            ),
+            parameter("none", Field::new("", Kind::Date), ParameterValue::Null),
+            parameter("who", Field::new("", record.clone()), one.clone()),
+            parameter(
+                "all",
+                Field::new("", record).mode(Mode::Repeated),
+                ParameterValue::List(vec![one]),
+            ),
         ],
         project: "p".to_owned(),
         default_dataset: None,

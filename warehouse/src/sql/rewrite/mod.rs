@@ -152,6 +152,15 @@ impl<'a> Rewrite<'a> {
                     }
                 }
             }
+            Expr::CompoundIdentifier(mut parts)
+                if parts
+                    .first()
+                    .is_some_and(|part| part.value.starts_with('@')) =>
+            {
+                let root = self.rewritten(Expr::Identifier(parts.remove(0)))?;
+                let fields = parts.into_iter().map(Expr::Identifier).map(AccessExpr::Dot);
+                accesses(root, fields.collect())
+            }
             Expr::Identifier(ident) => match self.context.values.get(&ident.value.to_lowercase()) {
                 Some(value) => value.clone(),
                 None => Expr::Identifier(ident),
