@@ -170,8 +170,25 @@ async fn pages_go_from_the_first_row_to_the_last() {
     }
     found.sort_unstable();
     assert_eq!(found, (0..25).collect::<Vec<_>>());
+    let first = kit
+        .good("GET", &format!("{TABLE}/data?maxResults=20"), Value::Null)
+        .await;
+    let token = first["pageToken"].as_str().unwrap();
+    insert(&kit, json!([{ "json": { "day": "2026-01-01", "n": 99 } }])).await;
+    let second = kit
+        .good(
+            "GET",
+            &format!("{TABLE}/data?pageToken={token}"),
+            Value::Null,
+        )
+        .await;
+    assert_eq!(
+        second["rows"].as_array().unwrap().len(),
+        5,
+        "pages are of one moment"
+    );
     let rest = kit
-        .good("GET", &format!("{TABLE}/data?startIndex=20"), Value::Null)
+        .good("GET", &format!("{TABLE}/data?startIndex=21"), Value::Null)
         .await;
     assert_eq!(rest["rows"].as_array().unwrap().len(), 5);
     let (status, _) = kit

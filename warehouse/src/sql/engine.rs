@@ -1,6 +1,6 @@
 //! Runs statements.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ use super::functions::SCALARS;
 use super::parameter::Parameter;
 use super::parse::{self, Words};
 use super::planner::Operators;
-use super::rewrite::Rewrite;
+use super::rewrite::{Rewrite, pseudo};
 use crate::Schema;
 use crate::tables::{Meter, Scan};
 
@@ -247,9 +247,11 @@ impl Engine {
             let context = super::parameter::context(request)?;
             let mut rewrite = Rewrite::new(&context);
             rewrite.run(&mut query)?;
+            let mut hidden = HashSet::new();
             for table in rewrite.tables {
                 let name = full_name(&table.parts, request)?;
-                self.register((&name, &table.planned), request, session, depth)
+                let pseudo = self
+                    .register((&name, &table.planned), request, session, depth)
                     .await
                     .map_err(|mut error| {
                         if error.reason == "notFound" {
@@ -257,7 +259,11 @@ impl Engine {
                         }
                         error
                     })?;
+                if pseudo {
+                    hidden.insert(table.planned);
+                }
             }
+            pseudo::hide(&mut query, &hidden);
             let plan = session
                 .ctx
                 .state()
@@ -271,13 +277,15 @@ impl Engine {
         })
     }
 
+    /// Gives a session a table; says whether it has columns that `*` does not stand for.
     async fn register(
         &self,
         (name, planned): (&TableName, &str),
         request: &Request,
         session: &mut Session,
         depth: usize,
-    ) -> Result<(), SqlError> {
+    ) -> Result<bool, SqlError> {
+        let mut pseudo = false;
         let failed = |error: DataFusionError| SqlError::from_engine(&error, &Words::default());
         let frame = match self.catalog.relation(name).await? {
             None => {
@@ -292,8 +300,10 @@ impl Engine {
             }
             Some(Relation::Table(scan)) => {
                 let mut scan = scan.with_meter(Arc::clone(&session.meter));
+                // Only a text that names them needs them.
                 if request.text.to_lowercase().contains("_partition") {
                     scan = scan.with_partition_columns();
+                    pseudo = scan.has_partition_columns();
                 }
                 session.ctx.read_table(Arc::new(scan)).map_err(failed)?
             }
@@ -308,8 +318,10 @@ impl Engine {
                 // A session of its own: names while planning are counted anew.
                 let mut inner = self.session();
                 inner.meter = Arc::clone(&session.meter);
+                let mut request = request.clone();
+                request.text = text;
                 let plan = self
-                    .plan(*query, (request, &words), &mut inner, depth + 1)
+                    .plan(*query, (&request, &words), &mut inner, depth + 1)
                     .await?;
                 session.bytes += inner.bytes;
                 session.names.extend(inner.names);
@@ -327,7 +339,7 @@ impl Engine {
             .ctx
             .register_table(datafusion::common::TableReference::bare(planned), view)
             .map_err(failed)?;
-        Ok(())
+        Ok(pseudo)
     }
 }
 

@@ -36,27 +36,30 @@ impl Change {
     }
 }
 
-/// The table after a change that was made for version `base` of it; it still has its old version.
-pub(super) fn changed(old: &Snapshot, base: u64, change: Change) -> Result<Snapshot, TableError> {
+/// The table after a change that was made for version `base` of it; it gets `version`.
+pub(super) fn changed(
+    old: &Snapshot,
+    (base, version): (u64, u64),
+    change: Change,
+) -> Result<Snapshot, TableError> {
     if old.version != base && !change.rebases() {
         return Err(TableError::Conflict(old.id.clone()));
     }
     let mut new = old.clone();
+    new.version = version;
     match change {
         Change::Append(files) => {
-            let known = |file: &Arc<DataFile>| {
-                file.columns
-                    .keys()
-                    .all(|name| old.meta.schema.field(name).is_some())
-            };
-            // The schema changed under the rows.
-            if old.version != base && !files.iter().all(known) {
+            // The columns or partitions changed under the rows.
+            if base < old.layout {
                 return Err(TableError::Conflict(old.id.clone()));
             }
             new.files.extend(files);
         }
         Change::Replace(meta, files) => {
             meta.check()?;
+            if meta.schema != old.meta.schema || by(&meta) != by(&old.meta) {
+                new.layout = version;
+            }
             new.meta = Arc::new(*meta);
             new.files = files;
         }

@@ -31,6 +31,8 @@ pub struct Snapshot {
     pub meta: Arc<TableMeta>,
     /// Its rows.
     pub files: Vec<Arc<DataFile>>,
+    /// The version from which on rows have the columns and partitions that they have now; later ones only added columns.
+    pub(super) layout: u64,
     /// Who changed it last, as far as they left a stamp; the newest at the end.
     pub(super) stamps: Vec<String>,
 }
@@ -43,6 +45,8 @@ struct Manifest {
     modified: DateTime<Utc>,
     meta: TableMeta,
     files: Vec<FileRecord>,
+    #[serde(default)]
+    layout: u64,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     stamps: Vec<String>,
 }
@@ -101,6 +105,7 @@ impl Snapshot {
             modified: manifest.modified,
             meta: Arc::new(manifest.meta),
             files,
+            layout: manifest.layout,
             stamps: manifest.stamps,
         }))
     }
@@ -115,6 +120,7 @@ impl Snapshot {
             modified: self.modified,
             meta: (*self.meta).clone(),
             files: self.files.iter().map(|file| file.record(folder)).collect(),
+            layout: self.layout,
             stamps: self.stamps.clone(),
         };
         let text = serde_json::to_vec(&manifest).map_err(TableError::broken(&path))?;

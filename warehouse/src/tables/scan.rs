@@ -89,6 +89,12 @@ impl Scan {
         self
     }
 
+    /// Whether they are there.
+    #[must_use]
+    pub fn has_partition_columns(&self) -> bool {
+        !self.schema.table_partition_cols().is_empty()
+    }
+
     /// Counts on a meter that others count on, too.
     #[must_use]
     pub fn with_meter(mut self, meter: Arc<Meter>) -> Self {

@@ -335,14 +335,16 @@ impl Warehouse {
         let (dataset, tables) = datasets
             .get_mut(&id.of())
             .ok_or_else(|| TableError::NoDataset(id.of()))?;
-        let gone = tables.get(&id.table).filter(|table| !alive(table, now));
-        if gone.is_none() && tables.contains_key(&id.table) {
+        self.sweep(tables, now)?;
+        if tables.contains_key(&id.table) {
             return Err(TableError::TableExists(id.clone()));
         }
         inherit(&mut meta, &dataset.meta, now);
+        let version = self.version();
         let mut table = Snapshot {
             id: id.clone(),
-            version: self.version(),
+            version,
+            layout: version,
             created: now,
             modified: now,
             meta: Arc::new(meta),
@@ -351,10 +353,32 @@ impl Warehouse {
         };
         self.stamp(&mut table);
         self.store(&table)?;
-        if let Some(old) = tables.insert(id.table.clone(), table.clone()) {
-            release(&old, &table);
-        }
+        tables.insert(id.table.clone(), table.clone());
         Ok(table)
+    }
+
+    /// Removes the tables of a dataset whose time is over.
+    fn sweep(
+        &self,
+        tables: &mut BTreeMap<String, Snapshot>,
+        now: DateTime<Utc>,
+    ) -> Result<(), TableError> {
+        let over: Vec<String> = tables
+            .values()
+            .filter(|table| !alive(table, now))
+            .map(|table| table.id.table.clone())
+            .collect();
+        for name in over {
+            if let Some(table) = tables.remove(&name) {
+                let folder = table.id.folder(self.root());
+                let path = folder.join(MANIFEST);
+                fs::remove_file(&path).map_err(TableError::disk(&path))?;
+                doom(&table);
+                drop(table);
+                let _ = fs::remove_dir(folder);
+            }
+        }
+        Ok(())
     }
 
     /// Changes a table whose version `base` was looked at, all at once.
@@ -371,8 +395,7 @@ impl Warehouse {
             .get_mut(&id.table)
             .filter(|table| alive(table, now))
             .ok_or_else(|| TableError::NoTable(id.clone()))?;
-        let mut new = changed(&visible(table, now), base, change)?;
-        new.version = self.version();
+        let mut new = changed(&visible(table, now), (base, self.version()), change)?;
         new.modified = now;
         self.stamp(&mut new);
         self.store(&new)?;

@@ -245,3 +245,39 @@ fn a_change_bears_the_stamp_of_its_job() {
     assert_eq!(kit.warehouse.bearing("p:EU.job"), [id()]);
     assert!(kit.warehouse.bearing("p:EU.other").is_empty());
 }
+
+#[test]
+fn rows_for_a_table_that_was_made_anew_are_a_conflict() {
+    let kit = Kit::new();
+    let old = kit.daily(&[(january(1), "a", 1)]);
+    let files = kit.write(&old.meta, &batch(&[(january(2), "b", 2)]));
+    kit.warehouse.delete_table(&id()).unwrap();
+    kit.daily(&[(january(1), "a", 7)]);
+    let change = Change::Append(files);
+    kit.warehouse
+        .commit(&id(), old.version, change)
+        .unwrap_err();
+    assert_eq!(kit.rows(ALL).0, ["7"]);
+    drop(old);
+    assert_eq!(kit.files().len(), 1);
+}
+
+#[test]
+fn tables_whose_time_is_over_leave_the_disk() {
+    let kit = Kit::new();
+    let mut meta = by_day();
+    meta.expires = Some(crate::kit::noon() + chrono::TimeDelta::hours(1));
+    let files = kit.write(&meta, &batch(&[(january(1), "a", 1)]));
+    let table = kit.warehouse.create_table(&id(), meta, files).unwrap();
+    let mut over = (*table.meta).clone();
+    over.expires = Some(crate::kit::noon());
+    let change = Change::Meta(Box::new(over));
+    kit.warehouse.commit(&id(), table.version, change).unwrap();
+    drop(table);
+    assert_eq!(kit.files().len(), 1);
+    let other = tidemill_warehouse::tables::TableId::new("p", "d", "other");
+    kit.warehouse
+        .create_table(&other, by_day(), Vec::new())
+        .unwrap();
+    assert_eq!(kit.files().len(), 0);
+}

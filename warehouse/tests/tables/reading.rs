@@ -199,10 +199,28 @@ fn rows_of_a_table_by_ingestion_time_know_when_they_came() {
         kit.rows("SELECT n FROM t WHERE _PARTITIONTIME = TIMESTAMP '2026-01-15'"),
         (vec!["2".to_owned()], 8)
     );
-    assert_eq!(
-        kit.rows("SELECT * FROM t WHERE n = 1").0,
-        ["2026-01-01,a,1"]
-    );
+    // They are columns only for who names them.
+    for (query, row) in [
+        ("SELECT * FROM t WHERE n = 1", "2026-01-01,a,1"),
+        (
+            "SELECT * FROM t WHERE _PARTITIONDATE = '2026-01-15'",
+            "2026-01-01,b,2",
+        ),
+        (
+            "SELECT x.* FROM t x JOIN t AS y USING (n) WHERE x._PARTITIONDATE > '2026-01-15'",
+            "2026-01-01,a,1",
+        ),
+        (
+            "SELECT * EXCEPT (name), _PARTITIONDATE AS pd FROM t WHERE n = 2",
+            "2026-01-01,2,2026-01-15",
+        ),
+        (
+            "SELECT * FROM (SELECT *, _PARTITIONDATE AS pd FROM t) WHERE n = 2",
+            "2026-01-01,b,2,2026-01-15",
+        ),
+    ] {
+        assert_eq!(kit.rows(query).0, [row], "{query}");
+    }
 }
 
 #[test]

@@ -26,22 +26,34 @@ const ROWS: usize = 50_000;
 /// `GET …/tables/{tableId}/data`
 pub(super) async fn list(state: Arc<State>, call: Call) -> Answer {
     let (id, partition) = named(&call);
-    let table = found(&state.bigquery, (&id, partition.as_deref()))?;
-    if table.meta.view.is_some() {
+    // Says so if there is no such partition.
+    found(&state.bigquery, (&id, partition.as_deref()))?;
+    let whole = found(&state.bigquery, (&id, None))?;
+    if whole.meta.view.is_some() {
         return Err(Refusal::invalid("Cannot list a table of type VIEW."));
     }
+    let wanted = Wanted::of(&call)?;
+    let whole = state.bigquery.moments.of(whole, wanted)?;
     let columns = match call
         .query("selectedFields")
         .filter(|names| !names.is_empty())
     {
-        Some(names) => schema::selected(&table.meta.schema, names)?,
-        None => table.meta.schema.clone(),
+        Some(names) => schema::selected(&whole.meta.schema, names)?,
+        None => whole.meta.schema.clone(),
     };
-    let wanted = Wanted::of(&call)?;
+    let mut table = whole.clone();
+    if let Some(name) = partition.as_deref() {
+        table
+            .files
+            .retain(|file| file.partition.as_deref() == Some(name));
+    }
     let (tag, total) = (etag(&table), table.rows());
     let (rows, next) = blocking(move || paging::rows(&table, &columns, wanted))
         .await?
         .map_err(|error| of_table(&error))?;
+    if next.is_some() {
+        state.bigquery.moments.keep(&whole);
+    }
     let mut shown = super::json::object(json!({
         "kind": "bigquery#tableDataList",
         "etag": tag,

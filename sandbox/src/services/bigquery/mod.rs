@@ -51,6 +51,7 @@ pub(crate) struct Bigquery {
     jobs: jobs::Jobs,
     sessions: jobs::Sessions,
     seen: data::Seen,
+    moments: paging::Moments,
     numbers: AtomicU64,
 }
 
@@ -86,6 +87,7 @@ impl Bigquery {
             jobs: jobs::Jobs::open(&folder.join("jobs.jsonl"))?,
             sessions: jobs::Sessions::default(),
             seen: data::Seen::default(),
+            moments: paging::Moments::default(),
             numbers: AtomicU64::new(first),
         });
         jobs::resume(&bigquery);

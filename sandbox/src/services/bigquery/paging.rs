@@ -1,5 +1,8 @@
 //! Pages of lists and of rows.
 
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
+
 use serde_json::Value;
 use tidemill_warehouse::Schema;
 use tidemill_warehouse::rows::{CellText, page, shown_rows};
@@ -49,6 +52,8 @@ fn at(token: &str) -> Result<u64, Refusal> {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Wanted {
     pub(super) from: u64,
+    /// The version of the table that the pages before were of.
+    pub(super) version: Option<u64>,
     pub(super) most: usize,
     pub(super) how: CellText,
 }
@@ -56,9 +61,14 @@ pub(super) struct Wanted {
 impl Wanted {
     /// `startIndex`, `pageToken`, `maxResults`, `formatOptions.useInt64Timestamp`.
     pub(super) fn of(call: &Call) -> Result<Self, Refusal> {
-        let from = match call.query("pageToken") {
-            None | Some("") => call.parsed("startIndex")?.unwrap_or(0),
-            Some(token) => at(token)?,
+        let (from, version) = match call.query("pageToken") {
+            None | Some("") => (call.parsed("startIndex")?.unwrap_or(0), None),
+            Some(token) => {
+                let (index, version) = token.split_once('.').unwrap_or((token, ""));
+                let version = u64::from_str_radix(version, 16)
+                    .map_err(|_| Refusal::invalid(format!("Invalid page token: {token:?}")))?;
+                (at(index)?, Some(version))
+            }
         };
         let most = call
             .parsed::<usize>("maxResults")?
@@ -77,13 +87,19 @@ impl Wanted {
                 )));
             }
         };
-        Ok(Self { from, most, how })
+        Ok(Self {
+            from,
+            version,
+            most,
+            how,
+        })
     }
 
     /// The first page.
     pub(super) fn first(most: Option<usize>, micros: bool) -> Self {
         Self {
             from: 0,
+            version: None,
             most: most.unwrap_or(ROWS).min(ROWS),
             how: if micros {
                 CellText::RestMicros
@@ -113,6 +129,44 @@ pub(super) fn rows(
             found.extend(shown_rows(schema, batch, wanted.how));
         }
     }
-    let next = (at < table.rows()).then(|| token(at));
+    let next = (at < table.rows()).then(|| format!("{}.{:x}", token(at), table.version));
     Ok((found, next))
+}
+
+/// Tables of which pages were read and more are to come: a page that follows is of the same moment.
+#[derive(Default)]
+pub(super) struct Moments {
+    kept: Mutex<VecDeque<Snapshot>>,
+}
+
+/// Moments that are kept; the oldest gives way.
+const MOMENTS: usize = 64;
+
+impl Moments {
+    /// The table as it was when its first page was read.
+    pub(super) fn of(&self, now: Snapshot, wanted: Wanted) -> Result<Snapshot, Refusal> {
+        let Some(version) = wanted.version.filter(|version| *version != now.version) else {
+            return Ok(now);
+        };
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.iter()
+            .find(|table| table.version == version && table.id == now.id)
+            .cloned()
+            .ok_or_else(|| {
+                Refusal::invalid(format!(
+                    "Invalid page token: {} changed too long ago; begin with the first page",
+                    now.id
+                ))
+            })
+    }
+
+    /// More pages are to come.
+    pub(super) fn keep(&self, table: &Snapshot) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.retain(|one| one.version != table.version || one.id != table.id);
+        kept.push_back(table.clone());
+        if kept.len() > MOMENTS {
+            kept.pop_front();
+        }
+    }
 }

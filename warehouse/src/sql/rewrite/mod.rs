@@ -2,6 +2,7 @@
 
 mod call;
 pub(crate) mod make;
+pub(crate) mod pseudo;
 mod select;
 
 use std::collections::{HashMap, HashSet};

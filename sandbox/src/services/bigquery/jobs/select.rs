@@ -277,17 +277,13 @@ pub(super) async fn run(work: Work) -> Result<Done, Vec<JobError>> {
             bytes_processed: Some(outcome.bytes_processed),
             ..Done::default()
         };
-        match &query.destination {
-            None => {
-                let id = anonymous(&work.bigquery, &work.job)
-                    .and_then(|id| kept(&work.bigquery, id, &outcome))
-                    .map_err(|error| vec![JobError::new(error.reason(), error.to_string())])?;
-                done.result = Some(id);
-            }
-            Some(load) => {
-                done.result = Some(load.destination.clone());
-                written(work, load, &outcome, &done).map_err(of_load)?;
-            }
+        // The rows are kept for who asks for the results, whatever becomes of the table that they are written to.
+        let id = anonymous(&work.bigquery, &work.job)
+            .and_then(|id| kept(&work.bigquery, id, &outcome))
+            .map_err(|error| vec![JobError::new(error.reason(), error.to_string())])?;
+        done.result = Some(id);
+        if let Some(load) = &query.destination {
+            written(work, load, &outcome, &done).map_err(of_load)?;
         }
         Ok(done)
     })
