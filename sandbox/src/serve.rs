@@ -27,7 +27,7 @@ use crate::state::{OpenError, Settings, State};
 /// Connections at once; those beyond wait in the system's queue.
 const CONNECTIONS: usize = 1_024;
 /// How long a connection may take for its headers.
-const HEADERS_WITHIN: Duration = Duration::from_secs(20);
+const HEADERS_WITHIN: Duration = Duration::from_secs(10);
 /// After an error of the system the next connection is taken no sooner.
 const REST: Duration = Duration::from_millis(100);
 

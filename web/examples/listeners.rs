@@ -157,6 +157,7 @@ fn main() -> Result<(), Failed> {
             deployment: "tidemill".into(),
             https: false,
             proxies: 0,
+            changes: 1_000_000,
             port: None,
             live: LiveSettings::default(),
             wall: || Timestamp::from_micros(0),

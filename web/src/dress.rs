@@ -44,10 +44,9 @@ pub(crate) async fn dress(State(web): State<Web>, mut request: Request, next: Ne
     if (status.is_client_error() || status.is_server_error()) && !finished {
         response = went_wrong(&web, &seat, (for_programs, browses), response).await;
     } else if had_said && is_page(response.headers()) {
-        response
-            .headers_mut()
-            .append(header::SET_COOKIE, said::GONE);
+        said::take(&mut response, web.config().https);
     }
+    said::put(&mut response, web.config().https);
     headers::put(response.headers_mut(), &seat.nonce, web.config().https);
     response
 }
@@ -162,6 +161,7 @@ pub(crate) fn kind_of(status: StatusCode) -> &'static str {
         StatusCode::PAYLOAD_TOO_LARGE => "too-large",
         StatusCode::UNSUPPORTED_MEDIA_TYPE => "media-type",
         StatusCode::UNPROCESSABLE_ENTITY => "invalid",
+        StatusCode::TOO_MANY_REQUESTS => "too-fast",
         StatusCode::SERVICE_UNAVAILABLE => "away",
         StatusCode::GATEWAY_TIMEOUT => "open",
         status if status.is_client_error() => "refused",

@@ -18,6 +18,7 @@ mod html;
 mod input;
 mod live;
 mod oops;
+mod pace;
 mod pages;
 mod paths;
 mod routes;

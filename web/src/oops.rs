@@ -1,6 +1,8 @@
 //! What can go wrong with a request. Handlers return it; the outermost layer makes a page or a problem of it.
 
-use axum::http::StatusCode;
+use std::time::Duration;
+
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use tidemill_store::StoreError;
@@ -21,6 +23,8 @@ pub(crate) enum Oops {
     SignIn,
     /// They have to change their password first.
     MustChange,
+    /// They change more than anybody could mean; after this time they may go on.
+    TooFast(Duration),
     /// Something of ours, which only the log is told.
     Broken(String),
     /// The database is out of reach for now.
@@ -208,6 +212,17 @@ impl IntoResponse for Oops {
                 "you are not signed in, or your session has ended".to_owned(),
             ),
             Self::MustChange => (StatusCode::FORBIDDEN, Denied::MustChange.to_string()),
+            Self::TooFast(wait) => {
+                let wait = wait.as_secs() + 1;
+                let says = format!(
+                    "you change more than fifty things a second; go on in {wait} s, or change many at once"
+                );
+                let status = StatusCode::TOO_MANY_REQUESTS;
+                let mut response =
+                    (status, [(header::RETRY_AFTER, wait.to_string())]).into_response();
+                response.extensions_mut().insert(Detail(says));
+                return response;
+            }
             Self::Away => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "the database does not answer at the moment; try again in a few seconds".to_owned(),

@@ -26,6 +26,9 @@ const BODY_BYTES_MAX: usize = 256 << 10;
 /// How long it may take to come.
 const BODY_WITHIN: Duration = Duration::from_secs(30);
 
+/// How many parameters an address may have.
+const PARAMS_MAX: usize = 100;
+
 /// A route, as tests and the documentation list it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {
@@ -157,6 +160,11 @@ async fn admit(
             "there is a character in the address that no name has",
         ));
     }
+    let query = parts.uri.query().unwrap_or_default();
+    if query.split('&').count() > PARAMS_MAX {
+        let says = format!("there are more than {PARAMS_MAX} parameters in the address");
+        return Err(Oops::Says(StatusCode::BAD_REQUEST, says));
+    }
     let secret = web.cookie().read(&parts.headers).map(ToOwned::to_owned);
     let (who, by_cookie) = find(&web, &parts.headers, secret.as_deref()).await?;
     let dag = match RawPathParams::from_request_parts(&mut parts, &()).await {
@@ -169,6 +177,10 @@ async fn admit(
         Err(_) => return Err(Oops::not_found("this path cannot be read")),
     };
     authorise(policy, who.as_ref(), dag.as_ref())?;
+    if let Some(who) = who.as_ref().filter(|_| !parts.method.is_safe()) {
+        let counted = web.pace().change(&who.name, web.now());
+        counted.map_err(Oops::TooFast)?;
+    }
     // Whoever is told "did you mean …" of a name that is not there is told names that are.
     if let (Some(who), Some(dag)) = (&who, &dag)
         && !who.sees_all()

@@ -28,15 +28,43 @@ impl Done {
     }
 }
 
+/// What the next page is to say; the outermost layer, which knows how browsers come here, makes a cookie of it.
+#[derive(Debug, Clone)]
+struct Says(String);
+
 impl IntoResponse for Done {
     fn into_response(self) -> Response {
         let mut response = see(&self.to);
-        let says = utf8_percent_encode(&self.says, NON_ALPHANUMERIC);
-        let cookie = format!("{NAME}={says}; Path=/; HttpOnly; SameSite=Lax; Max-Age=30");
-        if let Ok(cookie) = HeaderValue::from_str(&cookie) {
-            response.headers_mut().append(header::SET_COOKIE, cookie);
-        }
+        response.extensions_mut().insert(Says(self.says));
         response
+    }
+}
+
+/// Adds the cookie with what the next page is to say, if this answer has it say something.
+pub(crate) fn put(response: &mut Response, https: bool) {
+    let Some(Says(says)) = response.extensions_mut().remove() else {
+        return;
+    };
+    let says = utf8_percent_encode(&says, NON_ALPHANUMERIC);
+    let cookie = format!("{NAME}={says}; {}; Max-Age=30", attributes(https));
+    if let Ok(cookie) = HeaderValue::from_str(&cookie) {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+}
+
+/// Takes it away again.
+pub(crate) fn take(response: &mut Response, https: bool) {
+    let cookie = format!("{NAME}=; {}; Max-Age=0", attributes(https));
+    if let Ok(cookie) = HeaderValue::from_str(&cookie) {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+}
+
+const fn attributes(https: bool) -> &'static str {
+    if https {
+        "Path=/; HttpOnly; SameSite=Lax; Secure"
+    } else {
+        "Path=/; HttpOnly; SameSite=Lax"
     }
 }
 
@@ -67,10 +95,6 @@ pub(crate) fn read(headers: &HeaderMap) -> Option<String> {
     Some(says.chars().take(CHARS_MAX).collect()).filter(|says: &String| !says.is_empty())
 }
 
-/// The header that takes it away again.
-pub(crate) const GONE: HeaderValue =
-    HeaderValue::from_static("tidemill_said=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0");
-
 /// Leads on, with a session's cookie.
 pub(crate) fn signed_in(cookie: &Cookie, secret: &str, to: &str) -> Response {
     let mut response = see(to);
@@ -92,17 +116,56 @@ mod tests {
         for bad in [
             "",
             "dags",
+            ".",
+            "..",
+            "./dags",
+            "../dags",
+            "?to=/",
+            "#",
+            "*",
+            " /",
+            "\t/",
             "//evil.example",
+            "///evil.example",
+            "////evil.example",
+            "//evil.example/dags",
+            "//[::1]/",
+            "//@evil.example",
+            "//\\evil.example",
             "/\\evil.example",
+            "/\\/evil.example",
+            "/dags\\..\\evil",
             "\\\\evil",
+            "\\/evil",
             "https://evil.example",
+            "HTTPS://evil.example",
+            "https:evil.example",
+            "https:/evil.example",
+            "http://tidemill.test",
+            "ftp://evil.example",
             "javascript:alert(1)",
+            "JaVaScRiPt:alert(1)",
+            "java\tscript:alert(1)",
+            "data:text/html,x",
+            "vbscript:x",
+            "blob:x",
+            "file:///etc/passwd",
+            "mailto:a@evil.example",
+            "@evil.example",
+            "evil.example",
             "/a b",
             "/a\r\nSet-Cookie: x",
+            "/a\nLocation: //evil",
+            "/%09\t//evil",
             "/é",
-            " /",
+            "/。evil.example",
+            "／／evil.example",
             "\t//evil",
+            "\r\n//evil",
+            "\u{feff}//evil",
             "/\u{0}",
+            "/\u{7f}",
+            "/\u{202e}",
         ] {
             assert_eq!(own_path(bad), "/", "{bad:?}");
         }

@@ -12,6 +12,7 @@ use crate::access::{Access, Cookie, Hasher};
 use crate::assets::Assets;
 use crate::door::Door;
 use crate::live::{Live, LiveSettings};
+use crate::pace::Pace;
 use crate::specs::Specs;
 
 /// How a web process is set up.
@@ -26,6 +27,8 @@ pub struct Config {
     /// The port that browsers find it at. Cookies do not know ports: without https the session's has it in its name, so that
     /// two of these on one machine do not sign each other out.
     pub port: Option<u16>,
+    /// How many changes one person or token may make at once; they come back at fifty a second.
+    pub changes: u32,
     /// How pages are told of changes.
     pub live: LiveSettings,
     /// The wall's clock.
@@ -59,6 +62,7 @@ struct Shared {
     random: SystemRandom,
     hasher: Hasher,
     waits: Arc<Semaphore>,
+    pace: Pace,
 }
 
 /// So many requests may wait for something at once; the others are answered at once.
@@ -77,6 +81,7 @@ impl Web {
         let cookie = Cookie::new((config.https, config.port), access.same_site());
         Self(Arc::new(Shared {
             live: Live::new(store.clone(), config.live),
+            pace: Pace::new(config.changes),
             config,
             store,
             door,
@@ -149,6 +154,10 @@ impl Web {
 
     pub(crate) fn hasher(&self) -> &Hasher {
         &self.0.hasher
+    }
+
+    pub(crate) fn pace(&self) -> &Pace {
+        &self.0.pace
     }
 
     /// A place among the requests that wait; none if there are too many.

@@ -18,6 +18,9 @@ use crate::config::settings::Settings;
 use crate::config::{Environment, Loaded, Origin};
 use crate::output::{Output, USAGE};
 
+/// So many changes one person or token may make at once: more than anybody clicks, less than keeps the leader from others.
+const CHANGES_AT_ONCE: u32 = 600;
+
 /// What the pages are about.
 pub(super) struct Behind {
     /// What is read.
@@ -59,6 +62,7 @@ pub(super) async fn start(
     let config = Config {
         deployment: settings.deployment.as_str().into(),
         https,
+        changes: CHANGES_AT_ONCE,
         proxies: usize::try_from(proxies).unwrap_or(usize::MAX),
         port: Some(address.port()),
         live: live(settings),

@@ -9,6 +9,9 @@ use crate::id::nearest;
 /// The largest pattern that is compiled, so that a hostile definition cannot fill memory.
 const PATTERN_BYTES_MAX: usize = 1 << 18;
 
+/// How deep what is given may be nested: nothing that reads it later needs to fear for its stack.
+const DEPTH_MAX: usize = 64;
+
 /// Checks the params given to a run and fills in the defaults.
 ///
 /// # Errors
@@ -20,12 +23,26 @@ pub fn complete(specs: &[ParamSpec], given: &Value) -> Result<Value, Vec<String>
         Value::Object(given) => given,
         _ => return Err(vec!["params must be a JSON object".to_owned()]),
     };
+    if given.values().any(|value| is_deeper(value, DEPTH_MAX - 1)) {
+        let says =
+            format!("params are nested to a depth of {DEPTH_MAX} at the most, these are deeper");
+        return Err(vec![says]);
+    }
     let mut wrong = Vec::new();
     let full = complete_at("", specs, given, &mut wrong);
     if wrong.is_empty() {
         Ok(Value::Object(full))
     } else {
         Err(wrong)
+    }
+}
+
+fn is_deeper(value: &Value, than: usize) -> bool {
+    let deeper = |value: &Value| than == 0 || is_deeper(value, than - 1);
+    match value {
+        Value::Array(items) => than == 0 || items.iter().any(deeper),
+        Value::Object(fields) => than == 0 || fields.values().any(deeper),
+        _ => false,
     }
 }
 

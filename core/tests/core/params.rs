@@ -140,3 +140,11 @@ fn limits_narrow_a_type_and_reach_the_elements_of_a_list() {
         "a date has one way to be written"
     );
 }
+
+#[test]
+fn what_is_nested_too_deep_is_refused_before_it_is_read() {
+    let nested = |depth: usize| (1..depth).fold(json!({}), |value, _| json!({ "x": value }));
+    let says = |depth| complete(&[], &nested(depth)).unwrap_err().join("; ");
+    assert!(says(65).contains("depth of 64"), "{}", says(65));
+    assert!(says(64).contains("no param `x`"), "{}", says(64));
+}

@@ -43,7 +43,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 4_096,
-            headers_within: Duration::from_secs(20),
+            headers_within: Duration::from_secs(10),
             read_within: Duration::from_secs(60),
         }
     }

@@ -225,7 +225,7 @@ fn problem(status: u16) -> Value {
 }
 
 /// Each kind of problem there is: its status and its kind.
-pub(crate) const PROBLEMS: [StatusCode; 14] = [
+pub(crate) const PROBLEMS: [StatusCode; 15] = [
     StatusCode::BAD_REQUEST,
     StatusCode::UNAUTHORIZED,
     StatusCode::FORBIDDEN,
@@ -237,6 +237,7 @@ pub(crate) const PROBLEMS: [StatusCode; 14] = [
     StatusCode::PAYLOAD_TOO_LARGE,
     StatusCode::UNSUPPORTED_MEDIA_TYPE,
     StatusCode::UNPROCESSABLE_ENTITY,
+    StatusCode::TOO_MANY_REQUESTS,
     StatusCode::INTERNAL_SERVER_ERROR,
     StatusCode::SERVICE_UNAVAILABLE,
     StatusCode::GATEWAY_TIMEOUT,
@@ -258,6 +259,9 @@ pub(crate) fn explained(status: StatusCode) -> &'static str {
         "too-large" => "The body has more than 256 KiB.",
         "media-type" => "A body is sent as `application/json`.",
         "invalid" => "Something makes no sense; `errors` says which field, where it is about one.",
+        "too-fast" => {
+            "You change more than fifty things a second; `Retry-After` says when to go on."
+        }
         "away" => "The scheduler or the database does not answer. Nothing was changed; try again.",
         "open" => "Nobody knows whether it was done. Look before you send it again.",
         _ => "Something went wrong on our side. The log of the web process says what.",

@@ -68,6 +68,9 @@ impl<T: DeserializeOwned> FromRequest<Web> for Body<T> {
     }
 }
 
+/// How deep a body may be nested.
+const JSON_DEPTH_MAX: usize = 64;
+
 fn is_json(headers: &HeaderMap) -> bool {
     let kind = headers.get(header::CONTENT_TYPE);
     let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or("");
@@ -83,6 +86,10 @@ fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Oops> {
             "there is a character in what was sent that no text has",
         ));
     }
+    if json_depth(bytes) > JSON_DEPTH_MAX {
+        let says = format!("JSON is read to a depth of {JSON_DEPTH_MAX}, this is deeper");
+        return Err(Oops::invalid(says));
+    }
     serde_json::from_slice(bytes).map_err(|error| {
         let at = (error.line() > 0).then(|| (error.line(), error.column()));
         let says = error.to_string();
@@ -96,6 +103,25 @@ fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Oops> {
             at,
         }))
     })
+}
+
+/// How deep the lists and objects of a JSON text are nested; of what is no JSON, whatever comes out.
+fn json_depth(bytes: &[u8]) -> usize {
+    let (mut deepest, mut depth, mut in_text, mut escaped) = (0, 0_usize, false, false);
+    for byte in bytes {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = in_text,
+            b'"' => in_text = !in_text,
+            b'[' | b'{' if !in_text => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b']' | b'}' if !in_text => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
 }
 
 /// What serde says, with the field that it names.

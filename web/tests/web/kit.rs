@@ -401,6 +401,7 @@ impl Kit {
             deployment: "tidemill".into(),
             https,
             proxies: 0,
+            changes: 1_000_000,
             port: None,
             live: LiveSettings {
                 every: Duration::from_millis(20),

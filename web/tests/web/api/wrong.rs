@@ -70,6 +70,46 @@ async fn each_kind_of_problem_has_its_type() {
 }
 
 #[tokio::test]
+async fn whoever_changes_too_much_waits_and_others_do_not() {
+    let kit = Kit::new().await.with_changes(3);
+    let pause = async |who: &'static str| {
+        let path = "/api/v1/dags/open_dag";
+        kit.json(who, (Method::PATCH, path), "{\"paused\": true}")
+            .await
+    };
+    for _ in 0..3 {
+        assert!(pause("operator").await.status.is_success());
+    }
+    let refused = pause("operator").await;
+    is_problem(&refused, 429, "too-fast");
+    assert_eq!(refused.header("retry-after"), "1");
+    assert!(pause("admin").await.status.is_success());
+    assert!(kit.get("operator", "/dags").await.status.is_success());
+}
+
+#[tokio::test]
+async fn what_is_nested_too_deep_or_has_too_many_parameters_is_refused() {
+    let kit = Kit::new().await;
+    let deep = |depth: usize| {
+        let value = "[".repeat(depth - 2) + &"]".repeat(depth - 2);
+        format!("{{\"params\": {{\"x\": {value}}}}}")
+    };
+    let runs = "/api/v1/dags/open_dag/runs";
+    let trigger = async |body: String| kit.json("operator", (Method::POST, runs), &body).await;
+    let refused = trigger(deep(65)).await;
+    is_problem(&refused, 422, "invalid");
+    assert!(refused.body.contains("depth of 64"), "{}", refused.body);
+    let deepest = trigger(deep(64)).await;
+    assert!(!deepest.body.contains("depth of 64"), "{}", deepest.body);
+    let brackets = format!("{{\"note\": \"\\\"{}\"}}", "[".repeat(200));
+    assert!(trigger(brackets).await.status.is_success());
+    let many = |number: usize| format!("/api/v1/runs?{}", vec!["state=failed"; number].join("&"));
+    let refused = kit.json("operator", (Method::GET, &many(101)), "").await;
+    is_problem(&refused, 400, "malformed");
+    assert!(refused.body.contains("more than 100"), "{}", refused.body);
+}
+
+#[tokio::test]
 async fn what_is_wrong_with_a_body_is_named() {
     let kit = Kit::new().await;
     let runs = "/api/v1/dags/open_dag/runs";

@@ -78,12 +78,18 @@ impl Kit {
 
     /// Another web process over the same database.
     pub(crate) fn restarted(self) -> Self {
+        self.with_changes(1_000_000)
+    }
+
+    /// Another web process, which lets everybody make so many changes at once.
+    pub(crate) fn with_changes(self, changes: u32) -> Self {
         let config = Config {
             deployment: "tidemill".into(),
             https: false,
             about: Arc::new(NothingKnown),
             wall: now,
             proxies: 0,
+            changes,
             port: None,
             live: LiveSettings::default(),
         };
