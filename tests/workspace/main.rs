@@ -3,6 +3,7 @@
 mod binary;
 mod checklist;
 mod deploy;
+mod profiles;
 mod structure;
 
 use std::path::{Path, PathBuf};
