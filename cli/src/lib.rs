@@ -104,7 +104,7 @@ use output::Style;
 pub fn main(dags: Dags) -> ExitCode {
     let environment = Environment::of_process();
     if serve::attempt::is_asked_for(std::env::args_os()) {
-        return serve::attempt::run(&dags, &environment);
+        return serve::attempt::run(&dags, std::env::args_os(), &environment);
     }
     run_in(&dags, std::env::args_os(), &environment).emit()
 }

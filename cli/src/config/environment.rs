@@ -47,6 +47,14 @@ impl Environment {
         }
     }
 
+    /// The same with these variables, where it has none of their names.
+    pub(crate) fn with(mut self, variables: impl IntoIterator<Item = (String, String)>) -> Self {
+        for (name, value) in variables {
+            self.variables.entry(name).or_insert(value);
+        }
+        self
+    }
+
     /// Who asks, unless they say otherwise.
     pub(crate) fn user(&self) -> &str {
         let names = ["USER", "LOGNAME"].iter();

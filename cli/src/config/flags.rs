@@ -33,6 +33,8 @@ takes! {
     OfClean: Database, Logs;
     /// A command for a running Tidemill: it reads the database, and sends what it asks for to whoever leads.
     OfCommand: Database, Gateway;
+    /// A command that opens what is sealed, where the keys are.
+    OfSealed: Database, Secrets;
     /// Scheduler and worker in one process.
     OfStandalone: Database, Scheduler, Gateway, Web, Worker, Secrets, Logs, Sandbox, Talk;
     /// A scheduler.

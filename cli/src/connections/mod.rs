@@ -1,6 +1,7 @@
 //! `connections …`: what leads to other systems. Secrets go in and are never shown.
 
 pub(crate) mod flags;
+mod probe;
 pub(crate) mod values;
 
 use std::collections::BTreeMap;
@@ -33,6 +34,12 @@ pub(crate) enum ConnectionsCommand {
     Set(SetArgs),
     /// Take one away.
     Remove(RemoveArgs),
+    /// Say whether one works, by one cheap request that changes nothing. It has to be run where the keys are, or with the
+    /// connection in the environment.
+    #[command(
+        after_help = "Examples:\n  connections test google\n  TIDEMILL_CONN_CRM=https://me:pw@crm.example connections test crm"
+    )]
+    Test(probe::TestArgs),
 }
 
 #[derive(Debug, Args)]
@@ -84,6 +91,7 @@ pub(crate) fn run(command: &ConnectionsCommand, environment: &Environment) -> Ou
             ConnectionsCommand::List(args) => list(args, environment).await,
             ConnectionsCommand::Show(args) => show(args, environment).await,
             ConnectionsCommand::Set(args) => set(args, environment).await,
+            ConnectionsCommand::Test(args) => probe::test(args, environment).await,
             ConnectionsCommand::Remove(args) => {
                 remove("connection", "/api/v1/connections", args, environment).await
             }

@@ -1,15 +1,17 @@
 //! A task's own process: this binary, started again by its worker with a hidden command.
 
 use std::any::{Any, TypeId};
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use tidemill_core::author::{Dags, Services};
 use tidemill_core::operator::{TaskError, TaskResult};
+use tidemill_operators::http::Clients;
 use tidemill_process::BaseEnv;
 use tidemill_worker::isolate::{Inside, Job, Program, child};
 
+use super::machine;
 use crate::clock;
 use crate::config::Environment;
 
@@ -22,9 +24,13 @@ pub(crate) fn program(command: &str, environment: &Environment) -> Option<Progra
     if !environment.is_own() {
         return None;
     }
+    let mut args = vec![command.into()];
+    if command == COMMAND {
+        args.extend(machine::told(environment).map(Into::into));
+    }
     Some(Program {
         path: std::env::current_exe().ok()?,
-        args: vec![command.into()],
+        args,
         env: base(environment),
     })
 }
@@ -37,8 +43,11 @@ pub(crate) fn base(environment: &Environment) -> BaseEnv {
 /// The services that tasks find by their types.
 pub(crate) fn services(dags: &Dags, environment: &Environment) -> Services {
     let base: Arc<dyn Any + Send + Sync> = Arc::new(base(environment));
+    let clients = Clients::new(machine::of(environment));
+    let clients: Arc<dyn Any + Send + Sync> = Arc::new(clients);
     let mut services = dags.services().clone();
     services.entry(TypeId::of::<BaseEnv>()).or_insert(base);
+    services.entry(TypeId::of::<Clients>()).or_insert(clients);
     services
 }
 
@@ -48,8 +57,13 @@ pub(crate) fn is_asked_for(mut line: impl Iterator<Item = impl AsRef<OsStr>>) ->
 }
 
 /// Runs the task that the worker on the other end of the standard input gives.
-pub(crate) fn run(dags: &Dags, environment: &Environment) -> ExitCode {
-    child(|job| inside(dags, job, environment))
+pub(crate) fn run(
+    dags: &Dags,
+    line: impl Iterator<Item = OsString>,
+    environment: &Environment,
+) -> ExitCode {
+    let environment = machine::heard(environment, line.skip(2));
+    child(|job| inside(dags, job, &environment))
 }
 
 /// The code of the task's DAG.

@@ -3,6 +3,7 @@
 mod about;
 pub(crate) mod attempt;
 mod local;
+pub(crate) mod machine;
 mod parts;
 mod remote_door;
 mod sandbox;
@@ -39,7 +40,9 @@ use remote_door::RemoteDoor;
 use web::Behind;
 
 pub(crate) use local::Local;
-pub(crate) use parts::{Held, project, reached_at, remote, scheduler_settings, worker_config};
+pub(crate) use parts::{
+    Held, keys, project, reached_at, remote, scheduler_settings, secrets, worker_config,
+};
 pub(crate) use signals::stop_on_signals;
 
 #[derive(Debug, Args)]

@@ -204,13 +204,24 @@ pub(crate) fn keys(loaded: &Loaded) -> Result<Arc<KeyRing>, Output> {
     }
 }
 
-/// What gives tasks their connections and variables: this environment, the store, Secret Manager if it is set.
+/// What gives tasks their connections and variables.
 pub(crate) fn gives(
     loaded: &Loaded,
     store: &Store,
     keys: &Arc<KeyRing>,
     environment: &Environment,
 ) -> Result<Arc<dyn Gives>, Output> {
+    let secrets = secrets(loaded, store, keys, environment)?;
+    Ok(Arc::new(Giver::new(secrets, wall)))
+}
+
+/// Where connections and variables are looked for: this environment, the store, Secret Manager if it is set.
+pub(crate) fn secrets(
+    loaded: &Loaded,
+    store: &Store,
+    keys: &Arc<KeyRing>,
+    environment: &Environment,
+) -> Result<Secrets, Output> {
     let variables = environment.beginning("TIDEMILL_");
     let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
     let mut secrets = Secrets::new(variables.collect(), store.clone(), Arc::clone(keys));
@@ -220,7 +231,7 @@ pub(crate) fn gives(
             secrets = secrets.and_then(Arc::new(source));
         }
     }
-    Ok(Arc::new(Giver::new(secrets, wall)))
+    Ok(secrets)
 }
 
 /// How a scheduler ended by itself.

@@ -12,6 +12,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use tidemill_core::operator::{BoxFuture, Connection, Host, Level, TaskError, TaskResult};
 use tidemill_core::protocol::Load;
+use tidemill_operators::http::{Clients, Machine};
 
 use super::clock::{Clock, Sleep, Sleeper};
 
@@ -25,11 +26,22 @@ pub struct LogLine {
 }
 
 /// What tests put in the place of the outside world.
-#[derive(Default)]
 pub(super) struct Fakes {
     pub(super) connections: BTreeMap<String, Connection>,
     pub(super) variables: BTreeMap<String, String>,
     pub(super) services: HashMap<TypeId, Arc<dyn Any + Send + Sync>>,
+}
+
+/// What a worker provides is there in tests, too; a test may put something else in its place.
+impl Default for Fakes {
+    fn default() -> Self {
+        let clients: Arc<dyn Any + Send + Sync> = Arc::new(Clients::new(Machine::default()));
+        Self {
+            connections: BTreeMap::new(),
+            variables: BTreeMap::new(),
+            services: HashMap::from([(TypeId::of::<Clients>(), clients)]),
+        }
+    }
 }
 
 impl Fakes {

@@ -267,3 +267,56 @@ fn nobody_who_leads_and_a_wrong_token_are_said() {
         away.stderr
     );
 }
+
+#[test]
+fn a_connection_is_tested_whether_it_is_sealed_or_in_the_environment() {
+    let it = Running::start();
+    // It takes a connection and says nothing HTTP-like; a database is asked for no more than that it listens.
+    let there = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = format!("port={}", there.local_addr().unwrap().port());
+    let kind = ["--kind", "postgres", "--field", "host=127.0.0.1"];
+    let set = ["connections", "set", "shop", "--field", &port];
+    let _ = it.works(&[&set[..], &kind].concat());
+    let test = |variables: &[(&str, &str)], name: &str| {
+        let environment = Environment::new(variables.iter().copied(), it.folder());
+        let line = ["tidemill", "connections", "test", name];
+        tidemill::run_in(&good(), line.map(Into::into), &environment)
+    };
+    let output = test(&[("TIDEMILL_KEYS", OLD)], "shop");
+    assert_eq!(output.code, 0, "{}", output.stderr);
+    assert!(
+        output.stdout.contains("takes connections"),
+        "{}",
+        output.stdout
+    );
+    assert!(
+        output.stdout.ends_with("`shop` works from this machine\n"),
+        "{}",
+        output.stdout
+    );
+    let none = test(&[("TIDEMILL_KEYS", OLD)], "shpo");
+    assert_eq!(none.code, 1);
+    assert!(
+        none.stderr.contains("did you mean `shop`?"),
+        "{}",
+        none.stderr
+    );
+    // What is in the environment goes first, and needs neither keys nor a database.
+    let nowhere = r#"{"kind": "databricks", "fields": {"host": "http://127.0.0.1:1"}}"#;
+    let nowhere = [
+        ("TIDEMILL_CONN_SHOP", nowhere),
+        ("TIDEMILL_DATA_DIR", "elsewhere"),
+    ];
+    let output = test(&nowhere, "shop");
+    assert_eq!(output.code, 1, "{}", output.stdout);
+    assert!(
+        output.stdout.contains("127.0.0.1 cannot be reached"),
+        "{}",
+        output.stdout
+    );
+    assert!(
+        output.stdout.contains("`shop` does not work"),
+        "{}",
+        output.stdout
+    );
+}

@@ -1,4 +1,7 @@
 //! Operators against what they talk to.
 
+mod credentials;
+mod http;
+mod kit;
 mod shell;
 mod shell_ends;

@@ -89,6 +89,7 @@ pub(super) fn methods() -> Vec<Method> {
             "/oauth2/v4/token",
             token,
         ),
+        Method::new(service, "sts.token", Verb::POST, "/v1/token", exchanged),
         Method::new(
             service,
             "databricks.token",
@@ -181,6 +182,24 @@ async fn token(state: Arc<State>, mut call: Call) -> Answer {
             &format!("Missing required parameter: {needs}"),
         ),
     }
+}
+
+/// The exchange of workload identity federation (RFC 8693).
+async fn exchanged(state: Arc<State>, mut call: Call) -> Answer {
+    let form = form(&mut call).await?;
+    let exchange = "urn:ietf:params:oauth:grant-type:token-exchange";
+    if field(&form, "grant_type") != Some(exchange) {
+        return oauth("unsupported_grant_type", "Invalid grant_type");
+    }
+    for needs in ["audience", "subject_token", "subject_token_type"] {
+        if field(&form, needs).is_none() {
+            return oauth(
+                "invalid_request",
+                &format!("Missing required parameter: {needs}"),
+            );
+        }
+    }
+    Ok(granted(&state, field(&form, "scope")))
 }
 
 async fn databricks(state: Arc<State>, mut call: Call) -> Answer {

@@ -49,6 +49,19 @@ struct Written {
     secrets: BTreeMap<String, String>,
 }
 
+/// A connection that stands in these variables of the environment; none if it does not.
+///
+/// # Errors
+/// The variable holds no connection.
+pub fn connection_in(
+    variables: &BTreeMap<String, String>,
+    name: &str,
+) -> Option<Result<Connection, EnvironmentError>> {
+    let variable = connection_variable(name);
+    let text = variables.get(&variable).filter(|text| !text.is_empty())?;
+    Some(connection(name, text).map_err(|why| EnvironmentError { variable, why }))
+}
+
 /// Reads a connection from the text of a variable.
 pub(super) fn connection(name: &str, text: &str) -> Result<Connection, String> {
     let text = text.trim();

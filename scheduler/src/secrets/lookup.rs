@@ -9,7 +9,9 @@ use tidemill_core::operator::{BoxFuture, Connection, Secret};
 use tidemill_core::time::Timestamp;
 use tidemill_store::{Store, StoreError};
 
-use super::environment::{self, EnvironmentError, connection_variable, variable_variable};
+use super::environment::{
+    self, EnvironmentError, connection_in, connection_variable, variable_variable,
+};
 use super::keys::{KeyRing, SealError};
 use super::rows::{open_connection, open_variable};
 
@@ -131,10 +133,8 @@ impl Secrets {
     /// # Errors
     /// If there is none, it does not unseal, or whoever should know does not answer.
     pub async fn connection(&self, name: &str, now: Timestamp) -> Result<Connection, SecretsError> {
-        let variable = connection_variable(name);
-        if let Some(text) = self.given(&variable) {
-            return environment::connection(name, text)
-                .map_err(|why| EnvironmentError { variable, why }.into());
+        if let Some(given) = connection_in(&self.environment, name) {
+            return Ok(given?);
         }
         if let Some(row) = self.store.connection(name).await? {
             return Ok(open_connection(&self.keys, &row)?);
@@ -172,11 +172,6 @@ impl Secrets {
             nearest: nearest(name, known.iter().map(String::as_str)).map(str::to_owned),
             name: name.to_owned(),
         })
-    }
-
-    fn given(&self, variable: &str) -> Option<&str> {
-        let text = self.environment.get(variable).map(String::as_str);
-        text.filter(|text| !text.is_empty())
     }
 
     /// What one of the other sources says, and which. The first that has it wins; one that does not answer is not passed

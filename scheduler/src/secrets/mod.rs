@@ -10,7 +10,7 @@ mod keys;
 mod lookup;
 mod rows;
 
-pub use environment::{EnvironmentError, connection_variable, variable_variable};
+pub use environment::{EnvironmentError, connection_in, connection_variable, variable_variable};
 pub use give::Giver;
 pub use keys::{KeyRing, KeyRingError, SealError, Subject, new_key};
 pub use lookup::{SecretSource, Secrets, SecretsError};
