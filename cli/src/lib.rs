@@ -83,7 +83,11 @@ pub use tidemill_operators as operators;
 pub mod prelude {
     pub use tidemill_core::prelude::*;
     pub use tidemill_macros::{Choice, params, task};
-    pub use tidemill_operators::{Shell, ShellOutput};
+    pub use tidemill_operators::{
+        GcsCompose, GcsCopy, GcsDelete, GcsDownload, GcsFile, GcsList, GcsManifest, GcsObject,
+        GcsObjectSensor, GcsPrefixSensor, GcsRemoved, GcsUpload, GcsUri, Shell, ShellOutput,
+        UploadComplete,
+    };
 }
 
 /// What the code that macros write refers to. Not for people.

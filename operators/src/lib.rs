@@ -4,5 +4,10 @@ mod credentials;
 pub mod http;
 pub mod probe;
 pub mod shell;
+pub mod storage;
 
 pub use shell::{Shell, ShellOutput};
+pub use storage::{
+    GcsCompose, GcsCopy, GcsDelete, GcsDownload, GcsFile, GcsList, GcsManifest, GcsObject,
+    GcsObjectSensor, GcsPrefixSensor, GcsRemoved, GcsUpload, GcsUri, UploadComplete,
+};

@@ -33,14 +33,24 @@ pub struct Machine {
     pub project: Option<String>,
 }
 
+/// Whether requests stay on this machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Place {
+    Here,
+    Elsewhere,
+}
+
+/// What tokens were made of, and the tokens.
+type Known = (Fingerprint, Arc<Tokens>);
+
 /// Clients for APIs: open connections, tokens and budgets of repetitions, shared by all tasks of a process. A worker and the
 /// testing kit provide it as a service, and [`http::open`](super::open) finds it.
 pub struct Clients {
     machine: Arc<Machine>,
     http: OnceLock<reqwest::Client>,
     budgets: Mutex<HashMap<String, Arc<Budget>>>,
-    /// By connection: what it was made of, and the tokens.
-    tokens: Mutex<HashMap<(String, &'static str), (Fingerprint, Arc<Tokens>)>>,
+    /// By connection.
+    tokens: Mutex<HashMap<(String, Place), Known>>,
 }
 
 impl std::fmt::Debug for Clients {
@@ -107,7 +117,7 @@ impl Clients {
     /// The tokens of a connection, as long as it stays as it is. One that was changed gets new ones, and the old are dropped.
     fn tokens(&self, connection: &Connection, local: bool) -> TaskResult<Arc<Tokens>> {
         let print = Fingerprint::of(connection);
-        let place = if local { "local" } else { "remote" };
+        let place = if local { Place::Here } else { Place::Elsewhere };
         let key = (connection.name.clone(), place);
         let mut all = locked(&self.tokens);
         if let Some((known, tokens)) = all.get(&key)

@@ -55,6 +55,11 @@ pub use request::Request;
 pub use reqwest::Method;
 pub use said::Said;
 
+/// The wait before try `nth` of something that consists of requests, drawn by lot.
+pub(crate) fn backoff(nth: u32) -> std::time::Duration {
+    retry::backoff(nth, retry::lot())
+}
+
 /// A client for this API through a connection of the deployment.
 ///
 /// # Errors

@@ -215,6 +215,12 @@ impl Request {
         self
     }
 
+    /// A reply of success has to be JSON, else it is taken for lost.
+    pub const fn expects_json(mut self) -> Self {
+        self.wants = Wants::Json;
+        self
+    }
+
     /// What is being done, for people: `list gs://raw/sales`. Errors begin with it.
     pub fn doing(mut self, doing: impl Into<String>) -> Self {
         self.doing = doing.into();

@@ -164,7 +164,7 @@ fn permission(message: &str) -> Option<&str> {
             |part: &&str| !part.is_empty() && part.chars().all(|c| c.is_ascii_alphabetic());
         // Not the name of a machine, such as storage.googleapis.com.
         parts.len() == 3
-            && parts.iter().all(|part| is_word(part))
+            && parts.iter().all(is_word)
             && !matches!(parts[2], "com" | "org" | "net" | "io" | "dev" | "json")
     })
 }

@@ -5,3 +5,4 @@ mod http;
 mod kit;
 mod shell;
 mod shell_ends;
+mod storage;
