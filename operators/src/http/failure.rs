@@ -373,113 +373,45 @@ mod tests {
         (failure.error.kind, failure.again)
     }
 
+    /// Status, reason (or a page, or nothing), kind if it may be repeated, kind if not, whether it is sent again.
+    const TABLE: &str = "
+        400 invalid            permanent permanent Never
+        401 authError          permanent permanent Never
+        403 forbidden          permanent permanent Never
+        403 rateLimitExceeded  quota     quota     Always
+        403 quotaExceeded      quota     quota     Never
+        404 notFound           permanent permanent Never
+        408 nothing            transient ambiguous IfRepeatable
+        409 duplicate          permanent permanent Never
+        412 conditionNotMet    permanent permanent Never
+        429 page               quota     quota     Always
+        500 internalError      transient ambiguous IfRepeatable
+        501 notImplemented     permanent permanent Never
+        502 page               transient ambiguous IfRepeatable
+        503 backendError       transient transient IfRepeatable
+        503 page               transient ambiguous IfRepeatable
+        504 nothing            transient ambiguous IfRepeatable
+        520 nothing            transient ambiguous IfRepeatable
+        302 nothing            permanent permanent Never";
+
     #[test]
     fn every_status_has_its_kind() {
-        use Again::{Always, IfRepeatable, Never};
-        use ErrorKind::{Ambiguous, Permanent, Quota, Transient};
-        let page = b"<html><title>502</title></html>".to_vec();
-        for (status, body, repeatable, once) in [
-            (
-                400,
-                google(400, "invalid", "bad"),
-                (Permanent, Never),
-                (Permanent, Never),
-            ),
-            (
-                401,
-                google(401, "authError", "x"),
-                (Permanent, Never),
-                (Permanent, Never),
-            ),
-            (
-                403,
-                google(403, "forbidden", "x"),
-                (Permanent, Never),
-                (Permanent, Never),
-            ),
-            (
-                403,
-                google(403, "rateLimitExceeded", "x"),
-                (Quota, Always),
-                (Quota, Always),
-            ),
-            (
-                403,
-                google(403, "quotaExceeded", "x"),
-                (Quota, Never),
-                (Quota, Never),
-            ),
-            (
-                404,
-                google(404, "notFound", "x"),
-                (Permanent, Never),
-                (Permanent, Never),
-            ),
-            (
-                408,
-                vec![],
-                (Transient, IfRepeatable),
-                (Ambiguous, IfRepeatable),
-            ),
-            (
-                409,
-                google(409, "duplicate", "x"),
-                (Permanent, Never),
-                (Permanent, Never),
-            ),
-            (
-                412,
-                google(412, "conditionNotMet", "x"),
-                (Permanent, Never),
-                (Permanent, Never),
-            ),
-            (429, page.clone(), (Quota, Always), (Quota, Always)),
-            (
-                500,
-                google(500, "internalError", "x"),
-                (Transient, IfRepeatable),
-                (Ambiguous, IfRepeatable),
-            ),
-            (
-                501,
-                google(501, "notImplemented", "x"),
-                (Permanent, Never),
-                (Permanent, Never),
-            ),
-            (
-                502,
-                page.clone(),
-                (Transient, IfRepeatable),
-                (Ambiguous, IfRepeatable),
-            ),
-            (
-                503,
-                google(503, "backendError", "x"),
-                (Transient, IfRepeatable),
-                (Transient, IfRepeatable),
-            ),
-            (
-                503,
-                page.clone(),
-                (Transient, IfRepeatable),
-                (Ambiguous, IfRepeatable),
-            ),
-            (
-                504,
-                vec![],
-                (Transient, IfRepeatable),
-                (Ambiguous, IfRepeatable),
-            ),
-            (
-                520,
-                vec![],
-                (Transient, IfRepeatable),
-                (Ambiguous, IfRepeatable),
-            ),
-            (302, vec![], (Permanent, Never), (Permanent, Never)),
-        ] {
-            assert_eq!(of(status, &body, true), repeatable, "{status}");
-            assert_eq!(of(status, &body, false), once, "{status} once");
+        for line in TABLE.trim().lines() {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            let [status, reason, repeatable, once, again] = words[..] else {
+                panic!("{line}");
+            };
+            let status = status.parse().unwrap();
+            let body = match reason {
+                "page" => b"<html><title>502</title></html>".to_vec(),
+                "nothing" => vec![],
+                reason => google(status, reason, "a sentence"),
+            };
+            for (may, kind) in [(true, repeatable), (false, once)] {
+                let found = of(status, &body, may);
+                let found = (found.0.word(), format!("{:?}", found.1));
+                assert_eq!(found, (kind, again.to_owned()), "{line}");
+            }
         }
     }
 

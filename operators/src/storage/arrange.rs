@@ -229,10 +229,6 @@ impl GcsCompose {
     }
 
     /// The object that comes of it, in the same bucket.
-    #[expect(
-        clippy::should_implement_trait,
-        reason = "it reads as what is done: compose these into that"
-    )]
     pub fn into(mut self, uri: impl Into<Text>) -> Self {
         self.into = Some(uri.into());
         self

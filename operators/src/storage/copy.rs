@@ -84,6 +84,7 @@ impl Storage {
                 .query("ifGenerationMatch", replaces)
                 .query("fields", format!("done,rewriteToken,resource({FIELDS})"))
                 .maybe("rewriteToken", token.as_ref())
+                .maybe("maxBytesRewrittenPerCall", self.rewrite_bytes_max)
                 // A second copy of the same generation meets the condition no more.
                 .repeatable()
                 .answers(&[412])

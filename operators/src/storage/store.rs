@@ -23,6 +23,7 @@ const AT_ONCE: usize = 8;
 #[derive(Debug, Clone)]
 pub struct Storage {
     pub(super) client: Client,
+    pub(super) rewrite_bytes_max: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -46,7 +47,18 @@ impl Storage {
     /// With a client of [`API`](super::API).
     #[must_use]
     pub const fn of(client: Client) -> Self {
-        Self { client }
+        Self {
+            client,
+            rewrite_bytes_max: None,
+        }
+    }
+
+    /// Copies no more than so many bytes with one request, a multiple of a mebibyte; what the service finds right if nothing is
+    /// said.
+    #[must_use]
+    pub const fn rewriting_at_most(mut self, bytes: u64) -> Self {
+        self.rewrite_bytes_max = Some(bytes);
+        self
     }
 
     pub(super) fn pace(&self) -> &dyn Pace {

@@ -7,9 +7,9 @@ use serde_json::json;
 use tidemill::prelude::*;
 use tidemill::testing::{Ran, TaskRun, valid};
 use tidemill_core::operator::IntoTask;
-use tidemill_operators::storage::Sum;
+use tidemill_operators::storage::{Storage, Sum};
 
-use crate::kit::Kit;
+use crate::kit::{Kit, client};
 
 const INSERT: &str = "storage.objects.insert";
 const GET: &str = "storage.objects.get";
@@ -248,9 +248,32 @@ fn copies_are_made_once_and_a_move_deletes_last() {
 }
 
 #[test]
-fn a_long_rewrite_goes_on_by_its_token_and_one_object_gets_its_name() {
+fn a_long_copy_goes_on_by_its_token() {
+    for (after, fault) in [
+        (9, json!("lost_before")),
+        (1, json!("lost_after")),
+        (2, json!("lost_after")),
+        (2, json!("html")),
+    ] {
+        let kit = Kit::with_bucket();
+        kit.put("a.bin", content(3 << 20));
+        let from: GcsObject = ran(&kit, GcsObjectSensor::on("gs://raw/a.bin")).output();
+        let (client, _) = client(&kit.google());
+        let storage = Storage::of(client).rewriting_at_most(1 << 20);
+        kit.fault_of("storage", REWRITE, (after, 1), fault.clone());
+        let to = GcsUri::new("raw", "b.bin").unwrap();
+        let (copy, is_new) = kit.run(storage.copy(&from, &to, None)).unwrap();
+        assert!(is_new);
+        assert_eq!((copy.size, &copy.crc32c), (from.size, &from.crc32c));
+        assert_eq!(made(&kit, REWRITE), 1, "{after} {fault}");
+        assert!(kit.asked(REWRITE).len() >= 3, "{after} {fault}");
+    }
+}
+
+#[test]
+fn one_object_gets_the_name_that_it_is_given() {
     let kit = Kit::with_bucket();
-    kit.put("a.csv", content(1 << 20));
+    kit.put("a.csv", "1");
     let copied: GcsManifest =
         ran(&kit, GcsCopy::of("gs://raw/a.csv").to("gs://raw/b.csv")).output();
     assert_eq!(copied.objects[0].uri.to_string(), "gs://raw/b.csv");
