@@ -16,6 +16,8 @@ const HTTP: Api = Api::http("http", "");
 
 /// Nobody at a terminal waits longer.
 const WITHIN: Duration = Duration::from_secs(15);
+/// What fails is told at once: it is not tried again.
+const ONCE: Duration = Duration::ZERO;
 
 /// What was looked at, and how it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,7 +105,7 @@ async fn google(client: &Client, found: &mut Vec<Finding>) {
         .doing(format!("list the buckets of project `{project}`"))
         .names(format!("project `{project}`"))
         .needs("storage.buckets.list")
-        .within(WITHIN)
+        .within(ONCE)
         .try_within(WITHIN)
         .send_json::<Value>()
         .await;
@@ -120,7 +122,7 @@ async fn databricks(client: &Client) -> Finding {
     let me = client
         .get("/api/2.0/preview/scim/v2/Me", &[])
         .doing("ask who we are")
-        .within(WITHIN)
+        .within(ONCE)
         .try_within(WITHIN)
         .send_json::<Value>()
         .await;
@@ -141,7 +143,7 @@ async fn http(client: &Client) -> Finding {
         .doing(format!("ask {address}"))
         // That it answers at all is what is asked: what is at the root of an API, or whether it knows HEAD, says nothing.
         .answers(&[301, 302, 303, 307, 308, 400, 404, 405, 501])
-        .within(WITHIN)
+        .within(ONCE)
         .try_within(WITHIN)
         .send()
         .await;
