@@ -121,7 +121,6 @@ impl Api {
 
 /// An address that begins with a scheme, or is `https` without one.
 pub(crate) fn parsed(text: &str) -> Result<Url, String> {
-    let text = text.trim_end_matches('/');
     let url = if text.contains("://") {
         Url::parse(text)
     } else {
