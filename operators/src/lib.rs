@@ -1,11 +1,13 @@
 //! What tasks can do on other systems: one file a system.
 
+pub mod checks;
 mod credentials;
 pub mod http;
 pub mod probe;
 pub mod shell;
 pub mod storage;
 
+pub use checks::Checks;
 pub use shell::{Shell, ShellOutput};
 pub use storage::{
     GcsCompose, GcsCopy, GcsDelete, GcsDownload, GcsFile, GcsList, GcsManifest, GcsObject,
