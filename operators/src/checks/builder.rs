@@ -132,7 +132,8 @@ const fn is_usual_sample(rows: &usize) -> bool {
 }
 
 impl Checks {
-    /// Checks of this table: `project.dataset.table` in BigQuery, `schema.table` in PostgreSQL. Placeholders are filled in.
+    /// Checks of this table: `project.dataset.table` in BigQuery, `schema.table` in PostgreSQL. Placeholders are
+    /// filled in.
     pub fn on(table: impl Into<Text>) -> Self {
         Self {
             table: table.into(),
@@ -158,7 +159,8 @@ impl Checks {
         self
     }
 
-    /// Looks at a part of the table only, such as one partition: `column("day").equals(Text::new("{ds}"))`. This is for all
+    /// Looks at a part of the table only, such as one partition: `column("day").equals(Text::new("{ds}"))`. This is
+    /// for all
     /// checks; [`row_condition`](Self::row_condition) is for one.
     pub fn only(mut self, condition: impl Into<Condition>) -> Self {
         self.only = Some(condition.into());

@@ -87,12 +87,14 @@ impl Checks {
         })
     }
 
-    /// This query, one `SELECT` in the dialect of the database, returns no rows. `{batch}` stands for the rows that are checked; other placeholders are not filled in.
+    /// This query, one `SELECT` in the dialect of the database, returns no rows. `{batch}` stands for the rows that
+    /// are checked; other placeholders are not filled in.
     pub fn no_rows(self, sql: impl Into<String>) -> Self {
         self.with(Rule::NoRows { sql: sql.into() })
     }
 
-    /// The number of rows is no odd one: it is within so many standard deviations of the mean of the counts before, and there are at least seven of them. Less history passes, and the report says so.
+    /// The number of rows is no odd one: it is within so many standard deviations of the mean of the counts before,
+    /// and there are at least seven of them. Less history passes, and the report says so.
     pub fn usual_volume(self, deviations: f64) -> Self {
         self.with(Rule::Volume {
             deviations,
@@ -452,7 +454,8 @@ impl Checks {
         })
     }
 
-    /// Each quantile, a part of 1, is between its limits: `[(0.5, 10, 20), …]`. It is the smallest value that at least this part of the values does not exceed.
+    /// Each quantile, a part of 1, is between its limits: `[(0.5, 10, 20), …]`. It is the smallest value that at
+    /// least this part of the values does not exceed.
     pub fn quantiles<A: Into<Literal>, B: Into<Literal>>(
         self,
         column: impl Into<String>,
@@ -559,7 +562,8 @@ impl Checks {
         })
     }
 
-    /// Each value is a date in this format: `%Y-%m-%d`. Of the directives those of numbers are known, and `%z` and `%p`.
+    /// Each value is a date in this format: `%Y-%m-%d`. Of the directives those of numbers are known, and `%z` and
+    /// `%p`.
     pub fn strftime(self, column: impl Into<String>, format: impl Into<String>) -> Self {
         self.with(Rule::Strftime {
             column: column.into(),

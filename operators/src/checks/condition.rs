@@ -6,7 +6,8 @@ use super::literal::Literal;
 
 /// Which rows a check looks at.
 ///
-/// Best made of columns and values: `column("status").equals("paid")`; such a condition runs on every database, and values
+/// Best made of columns and values: `column("status").equals("paid")`; such a condition runs on every database, and
+/// values
 /// can be placeholders. A text is SQL as it is, in the dialect of the database and without placeholders.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]

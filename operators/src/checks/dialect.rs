@@ -1,7 +1,5 @@
 //! What databases write differently, and how values and names get into a statement: never as they are.
 
-use std::fmt::Write as _;
-
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 
 use super::literal::Literal;
@@ -173,9 +171,7 @@ impl Dialect {
                         '\n' => out.push_str("\\n"),
                         '\r' => out.push_str("\\r"),
                         '\t' => out.push_str("\\t"),
-                        c if c.is_control() => {
-                            let _ = write!(out, "\\u{:04x}", u32::from(c));
-                        }
+                        '\0' => out.push_str("\\x00"),
                         c => out.push(c),
                     }
                 }
@@ -281,14 +277,6 @@ impl Dialect {
             (Self::BigQuery, Family::Json | Family::Other) => format!("TO_JSON_STRING({expr})"),
             (Self::BigQuery, _) => format!("CAST({expr} AS STRING)"),
             (Self::Postgres, _) => format!("CAST({expr} AS TEXT)"),
-        }
-    }
-
-    /// An expression as a number with a floating point.
-    pub(super) fn as_float(self, expr: &str) -> String {
-        match self {
-            Self::BigQuery => format!("CAST({expr} AS FLOAT64)"),
-            Self::Postgres => format!("CAST({expr} AS DOUBLE PRECISION)"),
         }
     }
 

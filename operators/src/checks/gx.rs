@@ -42,7 +42,8 @@ impl ImportError {
     }
 }
 
-/// Reads a suite as checks of this table. An expectation of severity `critical`, which is the default, blocks; others warn.
+/// Reads a suite as checks of this table. An expectation of severity `critical`, which is the default, blocks; others
+/// warn.
 ///
 /// # Errors
 /// It is no suite, or has an expectation, an argument or a condition that is not known: its name and its place.
@@ -56,14 +57,13 @@ pub fn suite(json: &str, table: impl Into<Text>) -> Result<Checks, ImportError> 
     let mut checks = Checks::on(table);
     for (index, expectation) in expectations.iter().enumerate() {
         let place = format!("expectations[{index}]");
-        for check in one(expectation).map_err(|why| ImportError::new(place, why))? {
-            checks.checks.push(check);
-        }
+        let check = one(expectation).map_err(|why| ImportError::new(place, why))?;
+        checks.checks.push(check);
     }
     Ok(checks)
 }
 
-fn one(expectation: &Value) -> Result<Option<Check>, String> {
+fn one(expectation: &Value) -> Result<Check, String> {
     let map = expectation.as_object().ok_or("it is no object")?;
     // Suites before 1.0 call it otherwise.
     let kind = map
@@ -86,7 +86,7 @@ fn one(expectation: &Value) -> Result<Option<Check>, String> {
         check.severity = Severity::Warn;
     }
     args.done().map_err(|why| format!("`{kind}`: {why}"))?;
-    Ok(Some(check))
+    Ok(check)
 }
 
 /// An expectation by its name and arguments, those of every kind included.

@@ -6,7 +6,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 use tidemill_core::text::Text;
 
-/// A value in a check: a number, a text, a date. It is written into the statement as a literal of its column's type, so no
+/// A value in a check: a number, a text, a date. It is written into the statement as a literal of its column's type,
+/// so no
 /// value can become a part of the SQL.
 ///
 /// A `&str` stays as it is, braces and all; placeholders are filled in where the author says so, with

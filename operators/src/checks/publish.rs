@@ -9,10 +9,12 @@ use super::query::Query;
 use super::report::CheckReport;
 use super::verdict::Background;
 
-/// Where rows wait until they are checked, and how they get from there to where people read: a table that is copied over
+/// Where rows wait until they are checked, and how they get from there to where people read: a table that is copied
+/// over
 /// another in one step, a partition, a schema that is swapped.
 ///
-/// Each step may run again after a crash: `write` replaces what an earlier try staged, and `publish` of what is published
+/// Each step may run again after a crash: `write` replaces what an earlier try staged, and `publish` of what is
+/// published
 /// already changes nothing.
 pub trait Staging: Send + Sync {
     /// The table in which rows wait. It is this attempt's own, or at least this run's.
@@ -28,7 +30,8 @@ pub trait Staging: Send + Sync {
     fn discard(&self) -> impl Future<Output = TaskResult<()>> + Send;
 }
 
-/// Writes to the staging table, asks the checks there, and publishes only if none of them blocks. The checks are written
+/// Writes to the staging table, asks the checks there, and publishes only if none of them blocks. The checks are
+/// written
 /// against the final table and name it in what they say.
 ///
 /// What failed its checks stays staged, so that somebody can look at it; what was published is discarded.

@@ -21,12 +21,14 @@ pub trait Query: Send + Sync {
     fn columns<'a>(&'a self, table: &'a str) -> BoxFuture<'a, TaskResult<Vec<Column>>>;
 
     /// Runs a statement and returns all of its rows. What is wrong with the statement is a
-    /// [permanent](TaskError::permanent) error: checks then look for the one among them that is wrong. Anything else ends
+    /// [permanent](TaskError::permanent) error: checks then look for the one among them that is wrong. Anything else
+    /// ends
     /// the attempt.
     fn rows<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, TaskResult<Vec<Row>>>;
 }
 
-/// The databases that checks of this project run on, by the name of their connection: a service that the worker provides.
+/// The databases that checks of this project run on, by the name of their connection: a service that the worker
+/// provides.
 #[derive(Clone, Default)]
 pub struct Databases {
     own: Option<Arc<dyn Query>>,

@@ -100,7 +100,8 @@ pub struct Versions {
 }
 
 impl Versions {
-    /// Versions of what these columns name, each of which holds from the one column up to, not including, the other. The
+    /// Versions of what these columns name, each of which holds from the one column up to, not including, the other.
+    /// The
     /// current one has no end.
     pub fn of<C: Into<String>>(
         key: impl IntoIterator<Item = C>,

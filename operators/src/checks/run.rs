@@ -22,8 +22,10 @@ impl Checks {
         compile::compile(self, dialect, columns).map(|compiled| compiled.sql)
     }
 
-    /// Asks the database: the columns of the table, then one statement for all checks, and another one for failing rows if
-    /// there are any. A check that does not fit the table, or whose own SQL is wrong, is reported as that and does not keep
+    /// Asks the database: the columns of the table, then one statement for all checks, and another one for failing
+    /// rows if
+    /// there are any. A check that does not fit the table, or whose own SQL is wrong, is reported as that and does
+    /// not keep
     /// the others from being made.
     ///
     /// # Errors

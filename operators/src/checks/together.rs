@@ -107,7 +107,8 @@ impl Checks {
         })
     }
 
-    /// Of a dimension that keeps its history: each key has one current version, and no two versions of a key hold at the
+    /// Of a dimension that keeps its history: each key has one current version, and no two versions of a key hold at
+    /// the
     /// same time, end before they begin, or leave a gap.
     pub fn one_version(self, versions: Versions) -> Self {
         self.with(Rule::OneVersion(versions))

@@ -410,7 +410,8 @@ pub(super) fn span_shown(span: TimeDelta) -> String {
     }
 }
 
-/// How many rows there usually are: the mean of earlier counts, and so many standard deviations around it, but never less
+/// How many rows there usually are: the mean of earlier counts, and so many standard deviations around it, but never
+/// less
 /// than a twentieth, so that a table that never changed may grow by a row.
 fn volume(rows: i64, before: &[i64], (deviations, history_min): (f64, usize)) -> Verdict {
     if before.len() < history_min.max(2) {

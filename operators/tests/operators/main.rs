@@ -3,6 +3,7 @@
 mod credentials;
 mod http;
 mod kit;
+mod checks;
 mod shell;
 mod shell_ends;
 mod storage;

@@ -28,7 +28,8 @@ pub(crate) struct Failing {
 
 /// A condition on a value that is there.
 fn holds(ok: &str) -> String {
-    format!("(({ok}) IS NOT TRUE)")
+    // Not `IS NOT TRUE`: DataFusion 55 takes it for nullable in one place and not in another, and fails.
+    format!("(CASE WHEN {ok} THEN FALSE ELSE TRUE END)")
 }
 
 pub(super) fn and(parts: &[&str]) -> String {
@@ -386,7 +387,7 @@ fn together(check: &Check, scope: &str, to: &Statement<'_>) -> Result<Failing, S
                     same.push(format!("{x} = {y} OR ({a} IS NULL AND {b} IS NULL)"));
                 }
             }
-            failing.bad = format!("(({}) IS TRUE)", same.join(" OR "));
+            failing.bad = format!("({})", same.join(" OR "));
         }
         Rule::SumOfRow { total, .. } => {
             if let Some(column) = columns
@@ -506,7 +507,7 @@ fn one_version(versions: &Versions, scope: &str, to: &Statement<'_>) -> Result<F
         None => format!("{end} IS NULL"),
     };
     let current = match &versions.flag {
-        Some(flag) => format!("{} IS TRUE", to.quoted(flag)?.0),
+        Some(flag) => to.quoted(flag)?.0,
         None => open,
     };
     let filter = filter(&[scope]);
@@ -519,9 +520,8 @@ fn one_version(versions: &Versions, scope: &str, to: &Statement<'_>) -> Result<F
     } else {
         ("<", "<=")
     };
-    let overlap =
-        format!("(((next__ {touches} {end}) OR ({end} IS NULL AND next__ IS NOT NULL)) IS TRUE)");
-    let turned = format!("(({begin} IS NULL OR {end} {turned} {begin}) IS TRUE)");
+    let overlap = format!("((next__ {touches} {end}) OR ({end} IS NULL AND next__ IS NOT NULL))");
+    let turned = format!("({begin} IS NULL OR {end} {turned} {begin})");
     let mut parts = vec![
         ("overlap the next version", overlap),
         ("end before they begin", turned),
@@ -531,7 +531,7 @@ fn one_version(versions: &Versions, scope: &str, to: &Statement<'_>) -> Result<F
         parts.insert(0, (without, "(current__ <> 1)".to_owned()));
     }
     if !versions.gaps && !versions.inclusive {
-        parts.push(("leave a gap", format!("((next__ > {end}) IS TRUE)")));
+        parts.push(("leave a gap", format!("(next__ > {end})")));
     }
     let bad: Vec<&str> = parts.iter().map(|(_, bad)| bad.as_str()).collect();
     Ok(Failing {
