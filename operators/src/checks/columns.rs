@@ -236,7 +236,7 @@ impl Checks {
             column: column.into(),
             patterns: Patterns {
                 patterns: strings(patterns),
-                on: on,
+                on,
                 not: false,
                 like: false,
             },
@@ -297,7 +297,7 @@ impl Checks {
             column: column.into(),
             patterns: Patterns {
                 patterns: strings(patterns),
-                on: on,
+                on,
                 not: false,
                 like: true,
             },

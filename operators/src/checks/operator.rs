@@ -54,7 +54,7 @@ pub(super) fn tell(ctx: &TaskContext, report: &CheckReport) {
             result.status != CheckStatus::Passed,
             result.rows_sql.as_ref().or(result.sql.as_ref()),
         ) {
-            ctx.log(Level::Info, &format!("reproduce {}:\n{sql}", result.id));
+            ctx.log(Level::Info, format!("reproduce {}:\n{sql}", result.id));
         }
     }
     ctx.info(report.message().lines().next().unwrap_or_default());

@@ -191,6 +191,7 @@ impl<'a> Found<'a> {
         })
     }
 
+    #[expect(clippy::too_many_lines, reason = "one arm a kind, and nothing else")]
     fn other(&self, ruling: &Ruling) -> Read<Verdict> {
         Ok(match ruling {
             Ruling::Set {

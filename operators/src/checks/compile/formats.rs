@@ -38,12 +38,12 @@ pub(super) fn strftime(name: &str, format: &str, dialect: Dialect) -> Result<Str
             }
             'F' => "Y-m-d",
             'T' => "H:M:S",
-            'z' => {
+            'z' if !groups.contains(&'z') => {
                 pattern.push_str("([+-][0-9]{2}:?[0-5][0-9](:?[0-5][0-9])?|Z)");
                 groups.extend(['z', '_']);
                 continue;
             }
-            'p' => {
+            'p' if !groups.contains(&'p') => {
                 pattern.push_str("([aApP][mM])");
                 groups.push('p');
                 continue;
@@ -62,7 +62,16 @@ pub(super) fn strftime(name: &str, format: &str, dialect: Dialect) -> Result<Str
         }
     }
     pattern.push('$');
-    let literal = dialect.text(&pattern)?;
+    calendar(name, &pattern, (&groups, dialect))
+}
+
+/// Whether the pattern is found, and the day is one of its month.
+fn calendar(
+    name: &str,
+    pattern: &str,
+    (groups, dialect): (&[char], Dialect),
+) -> Result<String, String> {
+    let literal = dialect.text(pattern)?;
     let found = dialect.found(name, &literal);
     let at = |directive: char| {
         let index = groups.iter().position(|group| *group == directive)? + 1;

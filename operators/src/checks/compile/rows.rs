@@ -389,23 +389,28 @@ fn together(check: &Check, scope: &str, to: &Statement<'_>) -> Result<Failing, S
             }
             failing.bad = format!("({})", same.join(" OR "));
         }
-        Rule::SumOfRow { total, .. } => {
-            if let Some(column) = columns
-                .iter()
-                .find(|column| !to.dialect.family(&column.kind).is_number())
-            {
-                return Err(format!(
-                    "the column `{}` is {} and has no sum",
-                    column.name, column.kind
-                ));
-            }
-            let number = Column::new("total", "FLOAT64");
-            let total = to.dialect.literal(total, &number)?;
-            failing.bad = holds(&format!("{} = {total}", names.join(" + ")));
-        }
+        Rule::SumOfRow { total, .. } => failing.bad = sum(&names, &columns, total, to)?,
         _ => return Err("this check compares no columns".to_owned()),
     }
     Ok(failing)
+}
+
+fn sum(
+    names: &[String],
+    columns: &[&Column],
+    total: &Literal,
+    to: &Statement<'_>,
+) -> Result<String, String> {
+    let is_number = |column: &&&Column| to.dialect.family(&column.kind).is_number();
+    if let Some(column) = columns.iter().find(|column| !is_number(column)) {
+        return Err(format!(
+            "the column `{}` is {} and has no sum",
+            column.name, column.kind
+        ));
+    }
+    let number = Column::new("total", "FLOAT64");
+    let total = to.dialect.literal(total, &number)?;
+    Ok(holds(&format!("{} = {total}", names.join(" + "))))
 }
 
 fn one_of_pairs(
