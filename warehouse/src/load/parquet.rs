@@ -44,6 +44,21 @@ impl Opened {
         })
     }
 
+    /// How many rows the file says that it has.
+    pub(super) fn total(&self) -> u64 {
+        u64::try_from(self.builder.metadata().file_metadata().num_rows()).unwrap_or(0)
+    }
+
+    /// The first rows, as [`Opened::rows`] has them.
+    pub(super) fn first(
+        mut self,
+        most: usize,
+        uri: &str,
+    ) -> Result<impl Iterator<Item = Result<RecordBatch, LoadError>> + use<'_>, LoadError> {
+        self.builder = self.builder.with_limit(most);
+        self.rows(uri)
+    }
+
     /// The rows, in the columns of [`Opened::schema`] but in the file's own types of Arrow.
     pub(super) fn rows(
         self,

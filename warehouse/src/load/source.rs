@@ -61,20 +61,26 @@ impl Input {
     }
 }
 
+/// The file of an upload.
+pub(super) fn inputs_of(source: &Source) -> Result<Vec<Input>, LoadError> {
+    let Source::Upload(path) = source else {
+        return Ok(Vec::new());
+    };
+    let size = path
+        .metadata()
+        .map_err(|error| LoadError::reading("the upload", error))?
+        .len();
+    Ok(vec![Input {
+        uri: "the upload".to_owned(),
+        size,
+        held: Held::Path(path.clone()),
+    }])
+}
+
 /// The files that a load names, in the order of their names; each stays as it is while it is held.
 pub(super) fn inputs(source: &Source, objects: &dyn Objects) -> Result<Vec<Input>, LoadError> {
     let uris = match source {
-        Source::Upload(path) => {
-            let size = path
-                .metadata()
-                .map_err(|error| LoadError::reading("the upload", error))?
-                .len();
-            return Ok(vec![Input {
-                uri: "the upload".to_owned(),
-                size,
-                held: Held::Path(path.clone()),
-            }]);
-        }
+        Source::Upload(_) => return inputs_of(source),
         Source::Uris(uris) => uris,
     };
     if uris.is_empty() {
