@@ -9,6 +9,7 @@ mod control;
 mod faults;
 mod jobs;
 mod journal;
+mod pages;
 mod route;
 mod serve;
 mod services;
@@ -20,6 +21,7 @@ pub use jobs::{
     JobSettings, Program, ProgramError, ProgramRun, Programs, RunSql, SqlOutcome, Statement,
 };
 pub use journal::{Entry, Journal};
+pub use pages::Dress;
 pub use serve::{Sandbox, ServeError};
 pub use services::Service;
 pub use state::{Clock, OpenError, Settings};

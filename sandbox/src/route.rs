@@ -93,6 +93,11 @@ impl Routes {
         Self { methods }
     }
 
+    /// All methods.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Method> {
+        self.methods.iter().map(|(_, method)| method)
+    }
+
     /// The method that `verb` and the still encoded `path` belong to.
     pub(crate) fn find(&self, verb: &Verb, path: &str) -> Found<'_> {
         let segments: Vec<&str> = path.strip_prefix('/').unwrap_or(path).split('/').collect();

@@ -19,6 +19,7 @@ use url::form_urlencoded;
 use crate::call::{Answer, Call, Refusal, Reply};
 use crate::faults::{FaultKind, Faults};
 use crate::journal::{Entry, Journal};
+use crate::pages::{self, Pages};
 use crate::route::{Found, Method, Routes};
 use crate::services::receivers::smtp;
 use crate::services::{self, Service};
@@ -43,6 +44,7 @@ pub struct Sandbox {
     mail: Option<TcpListener>,
     state: Arc<State>,
     routes: Arc<Routes>,
+    pages: Arc<Pages>,
 }
 
 /// The reply is taken away: the connection is closed.
@@ -73,13 +75,17 @@ impl Sandbox {
             Some(url) => url.trim_end_matches('/').to_owned(),
             None => format!("http://{address}"),
         };
+        let routes = Arc::new(Routes::new(services::methods()));
+        let own = (address, public.as_str());
+        let pages = Arc::new(Pages::new(&settings.dress, own, Arc::clone(&routes)));
         let state = Arc::new(State::open(&settings, public)?);
         Ok(Self {
             listener,
             address,
             mail,
             state,
-            routes: Arc::new(Routes::new(services::methods())),
+            routes,
+            pages,
         })
     }
 
@@ -134,15 +140,17 @@ impl Sandbox {
                 return;
             };
             let _ = stream.set_nodelay(true);
-            let (state, routes, http) = (
+            let (state, routes, pages, http) = (
                 Arc::clone(&self.state),
                 Arc::clone(&self.routes),
+                Arc::clone(&self.pages),
                 http.clone(),
             );
             tokio::spawn(async move {
                 let service = service_fn(move |request| {
                     let (state, routes) = (Arc::clone(&state), Arc::clone(&routes));
-                    async move { answer(state, &routes, request).await }
+                    let pages = Arc::clone(&pages);
+                    async move { answer(state, &routes, &pages, request).await }
                 });
                 if let Err(error) = http.serve_connection(TokioIo::new(stream), service).await {
                     tracing::debug!("a connection ended: {error}");
@@ -158,9 +166,13 @@ impl Sandbox {
 async fn answer(
     state: Arc<State>,
     routes: &Routes,
+    pages: &Arc<Pages>,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Lost> {
     let (head, body) = request.into_parts();
+    if pages::wants(&head) {
+        return Ok(pages.answer(&state, head, Body::new(body)).await);
+    }
     let asked = format!(
         "{} {}",
         head.method,
@@ -192,9 +204,22 @@ async fn answer(
         headers: head.headers,
         body: Body::new(body),
     };
+    noted(&state, method, call, asked)
+        .await
+        .map(sent)
+        .ok_or(Lost)
+}
+
+/// Answers a request with the faults that are set for it, and notes it. None: a fault took the reply away.
+pub(crate) async fn noted(
+    state: &Arc<State>,
+    method: &Method,
+    call: Call,
+    asked: String,
+) -> Option<Reply> {
     let faults = state.faults.of_request(method.service, method.id);
     let fault = faults.first().map(FaultKind::name);
-    let done = with_faults(&state, method, call, &faults).await;
+    let done = with_faults(state, method, call, &faults).await;
     if method.service != Service::Sandbox {
         state.journal.note(Entry {
             number: 0,
@@ -207,7 +232,7 @@ async fn answer(
             fault,
         });
     }
-    done.reply.map(sent).ok_or(Lost)
+    done.reply
 }
 
 /// What came of a request.
@@ -344,9 +369,17 @@ async fn truncated(mut reply: Reply) -> Reply {
     reply
 }
 
+/// Objects are served from where the pages are: in a browser none of them is a page that could run scripts there.
 fn sent(reply: Reply) -> Response<Body> {
     let mut response = Response::new(reply.body);
     *response.status_mut() = reply.status;
     *response.headers_mut() = reply.headers;
+    for (name, value) in [
+        (header::CONTENT_SECURITY_POLICY, "sandbox"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ] {
+        let headers = response.headers_mut();
+        headers.insert(name, HeaderValue::from_static(value));
+    }
     response
 }

@@ -16,7 +16,7 @@ mod dataproc;
 mod dbt_cloud;
 mod errors;
 mod fields;
-mod pubsub;
+pub(crate) mod pubsub;
 pub(crate) mod receivers;
 mod secrets;
 pub(crate) mod storage;

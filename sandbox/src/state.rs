@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::faults::Faults;
 use crate::jobs::{JobSettings, Jobs};
 use crate::journal::Journal;
+use crate::pages::Dress;
 use crate::services::bigquery::Bigquery;
 use crate::services::crm::Crm;
 use crate::services::receivers::Receivers;
@@ -34,6 +35,8 @@ pub struct Settings {
     pub clock: Clock,
     /// How jobs run, and which programs they can run.
     pub jobs: JobSettings,
+    /// What its pages look like.
+    pub dress: Dress,
 }
 
 impl Settings {
@@ -47,6 +50,7 @@ impl Settings {
             mail: None,
             clock,
             jobs: JobSettings::default(),
+            dress: Dress::default(),
         }
     }
 }

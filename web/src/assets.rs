@@ -57,6 +57,25 @@ const FILES: [(&str, &str, &str); 16] = [
     ("icon.svg", SVG, include_str!("../assets/icon.svg")),
 ];
 
+/// The style sheet of all pages, for pages beside these that are to look the same.
+#[must_use]
+pub fn style() -> String {
+    let parts = [
+        include_str!("../assets/tidemill.css"),
+        TASK_STYLE,
+        DAG_STYLE,
+        API_STYLE,
+        tidemill_draw::STYLE,
+    ];
+    parts.concat()
+}
+
+/// The icon of all pages, as SVG.
+#[must_use]
+pub fn icon() -> &'static str {
+    include_str!("../assets/icon.svg")
+}
+
 /// The icon of each state: its shape in its colour, so that a row of tabs says how the runs in them stand.
 const ICONS: [(Tone, &str, &str); 9] = [
     (
@@ -132,13 +151,10 @@ impl Assets {
     pub(crate) fn embedded() -> Self {
         let (mut files, mut urls) = (BTreeMap::new(), BTreeMap::new());
         for (name, kind, text) in FILES {
-            let mut bytes = text.as_bytes().to_vec();
-            if name == "tidemill.css" {
-                bytes.extend_from_slice(TASK_STYLE.as_bytes());
-                bytes.extend_from_slice(DAG_STYLE.as_bytes());
-                bytes.extend_from_slice(API_STYLE.as_bytes());
-                bytes.extend_from_slice(tidemill_draw::STYLE.as_bytes());
-            }
+            let bytes = match name {
+                "tidemill.css" => style().into_bytes(),
+                _ => text.as_bytes().to_vec(),
+            };
             let hash = hex(&digest(&SHA256, &bytes).as_ref()[..8]);
             let (stem, end) = name.rsplit_once('.').unwrap_or((name, ""));
             let hashed = format!("{stem}.{hash}.{end}");

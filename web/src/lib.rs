@@ -30,6 +30,7 @@ mod web;
 
 pub use about::{About, CheckLine, Mark, NothingKnown, SettingLine};
 pub use access::{Access, Accounts, Local, Policy, Principal, Role};
+pub use assets::{icon, style};
 pub use door::{Asked, Door, DoorError, LocalDoor, Shut, Tail};
 pub use live::LiveSettings;
 pub use pages::site;

@@ -11,7 +11,7 @@ use crate::output::{Output, USAGE};
 pub(super) async fn start(loaded: &Loaded, stop: Stop) -> Result<JoinHandle<()>, Output> {
     use std::sync::Arc;
 
-    use tidemill_sandbox::{Sandbox, Settings};
+    use tidemill_sandbox::{Dress, Sandbox, Settings};
     use tracing::info;
 
     let settings = &loaded.settings;
@@ -22,11 +22,15 @@ pub(super) async fn start(loaded: &Loaded, stop: Stop) -> Result<JoinHandle<()>,
         .sandbox_url
         .as_ref()
         .map(|url| url.as_str().to_owned());
+    wanted.dress = Dress {
+        style: tidemill_web::style(),
+        icon: tidemill_web::icon().to_owned(),
+    };
     let sandbox = Sandbox::open(wanted)
         .await
         .map_err(|error| Output::failed(error, USAGE))?;
     info!(
-        "the sandbox is at http://{}, its files in {}",
+        "the sandbox is at http://{}/sandbox/, its files in {}",
         sandbox.address(),
         settings.sandbox_dir.display()
     );

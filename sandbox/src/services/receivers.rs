@@ -3,6 +3,7 @@
 //! Each answers as the real one does, also to what it would refuse; so an alert that the sandbox takes has the right shape.
 
 use std::io;
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -27,15 +28,15 @@ const LIMIT: usize = 1 << 20;
 /// One message.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Received {
-    number: u64,
-    at: DateTime<Utc>,
+    pub(crate) number: u64,
+    pub(crate) at: DateTime<Utc>,
     /// `slack`, `google_chat`, `telegram`, `teams`, `pagerduty`, `webhook`, `mail`.
-    channel: String,
+    pub(crate) channel: String,
     /// Which webhook, chat, key or address.
-    to: String,
+    pub(crate) to: String,
     /// What a person would read.
-    text: String,
-    body: Value,
+    pub(crate) text: String,
+    pub(crate) body: Value,
 }
 
 /// All that came.
@@ -74,6 +75,22 @@ impl Receivers {
             self.messages.remove(&name(number - KEPT))?;
         }
         Ok(number)
+    }
+
+    /// How many messages are kept.
+    pub(crate) fn count(&self) -> usize {
+        let mut count = 0;
+        self.messages.visit("", |_, _| {
+            count += 1;
+            ControlFlow::Continue(())
+        });
+        count
+    }
+
+    /// All messages, oldest first.
+    pub(crate) fn all(&self) -> Vec<Arc<Received>> {
+        let all = self.messages.under("").into_iter();
+        all.map(|(_, message)| message).collect()
     }
 }
 
@@ -131,15 +148,14 @@ async fn list(state: Arc<State>, call: Call) -> Answer {
     let after = call.parsed::<u64>("after")?.unwrap_or(0);
     let messages: Vec<_> = state
         .receivers
-        .messages
-        .under("")
+        .all()
         .into_iter()
-        .filter(|(_, message)| message.number > after)
-        .filter(|(_, message)| {
+        .filter(|message| message.number > after)
+        .filter(|message| {
             call.query("channel")
                 .is_none_or(|channel| message.channel == channel)
         })
-        .map(|(_, message)| json!(*message))
+        .map(|message| json!(*message))
         .collect();
     Ok(Reply::json(&json!({ "messages": messages })))
 }

@@ -37,6 +37,7 @@ mod paging;
 mod parameters;
 mod refusal;
 mod schema;
+pub(crate) mod seen;
 mod shape;
 mod tables;
 

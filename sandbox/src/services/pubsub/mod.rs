@@ -3,6 +3,7 @@
 //! A publish that is repeated makes new messages, as on the service: its messages have no key of the sender.
 
 mod queue;
+mod seen;
 mod subscriptions;
 mod topics;
 
@@ -14,6 +15,7 @@ use crate::route::Method;
 use crate::services::fields;
 
 pub(crate) use queue::Pubsub;
+pub(crate) use seen::{MessageSeen, SubscriptionSeen};
 
 pub(super) fn methods() -> Vec<Method> {
     let mut all = topics::methods();

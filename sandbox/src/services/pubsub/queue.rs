@@ -76,10 +76,10 @@ pub(super) struct Message {
     pub(super) at: DateTime<Utc>,
     pub(super) attempts: u32,
     /// Nobody gets it before.
-    not_before: DateTime<Utc>,
+    pub(super) not_before: DateTime<Utc>,
     /// Until `not_before` it is with somebody.
-    held: bool,
-    acked: Option<DateTime<Utc>>,
+    pub(super) held: bool,
+    pub(super) acked: Option<DateTime<Utc>>,
 }
 
 /// Why a message is not taken.
@@ -95,7 +95,7 @@ pub(super) enum PublishError {
 pub(crate) struct Pubsub {
     pub(super) topics: Shelf<Topic>,
     pub(super) subscriptions: Shelf<Subscription>,
-    messages: Shelf<Message>,
+    pub(super) messages: Shelf<Message>,
     inner: Mutex<Inner>,
     /// Changes when there may be something to pull.
     pub(super) changes: watch::Sender<u64>,

@@ -27,12 +27,14 @@ mod objects;
 pub(crate) mod range;
 mod record;
 mod resumable;
+mod seen;
 pub(crate) mod sink;
 mod tokens;
 mod upload;
 
 pub(crate) use disk::Storage;
 pub(crate) use inside::Held;
+pub(crate) use record::{Object, Place};
 
 /// Words in paths that the real service has and the sandbox does not.
 const NOT_HERE: [&str; 19] = [

@@ -13,6 +13,7 @@ mod query;
 mod record;
 mod results;
 mod run;
+mod seen;
 mod select;
 mod shown;
 mod upload;
@@ -23,6 +24,7 @@ use super::method;
 use crate::route::Method;
 
 pub(super) use run::{Jobs, resume};
+pub(crate) use seen::JobSeen;
 pub(super) use upload::Sessions;
 
 pub(super) fn methods() -> Vec<Method> {
