@@ -66,9 +66,9 @@ pub(crate) enum Command {
         after_help = "Example:\n  web --database postgres://tidemill@db/tidemill --server http://scheduler-0:8790 --token-file token"
     )]
     Web(WebArgs),
-    /// Run the sandbox: Google Cloud and Databricks on this machine, with faults on demand.
+    /// Run the sandbox: Google Cloud and Databricks on this machine, with faults on demand. Or ask one that runs.
     #[command(
-        after_help = "Examples:\n  sandbox\n  sandbox --sandbox-listen 127.0.0.1:9000 --sandbox-dir /tmp/cloud"
+        after_help = "Examples:\n  sandbox\n  sandbox --sandbox-listen 127.0.0.1:9000 --sandbox-dir /tmp/cloud\n  sandbox faults add storage status --status 503 --count 2\n  sandbox journal --effects --follow"
     )]
     Sandbox(SandboxArgs),
     /// Look at runs, make them, change them.

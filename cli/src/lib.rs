@@ -52,6 +52,7 @@ mod pools;
 mod remote;
 mod report;
 mod runs;
+mod sandbox;
 mod scaffold;
 mod serve;
 mod table;
@@ -159,7 +160,10 @@ pub fn run_in(
         Command::Workers { command } => workers::run(&command, environment),
         Command::Assets { command } => workers::assets(&command, environment),
         Command::Bench { command } => bench::run(&command, environment),
-        Command::Sandbox(args) => serve::sandbox(&args, environment),
+        Command::Sandbox(args) => match &args.command {
+            Some(command) => sandbox::run(command, environment),
+            None => serve::sandbox(&args, environment),
+        },
         Command::Standalone(args) => serve::standalone(&args, dags, environment),
         Command::Scheduler(args) => serve::scheduler(&args, environment),
         Command::Worker(args) => serve::worker(&args, dags, environment),

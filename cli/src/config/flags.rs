@@ -43,6 +43,8 @@ takes! {
     OfWeb: Database, Gateway, Web, Talk;
     /// The sandbox.
     OfSandbox: Sandbox, Talk;
+    /// A command for a running sandbox.
+    OfSandboxCommand: Sandbox;
     /// A worker.
     OfWorker: Gateway, Worker, Talk;
     /// A command that may meet anything.

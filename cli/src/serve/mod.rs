@@ -34,6 +34,7 @@ use crate::door;
 use crate::keys;
 use crate::output::{INVALID, Output, UNREACHABLE, USAGE};
 use crate::remote::leader::Leader;
+use crate::sandbox::SandboxCommand;
 use crate::tls;
 
 use remote_door::RemoteDoor;
@@ -79,7 +80,11 @@ pub(crate) struct WebArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct SandboxArgs {
+    /// What to ask of a sandbox that runs; if nothing, one is started.
+    #[command(subcommand)]
+    pub(crate) command: Option<SandboxCommand>,
     #[command(flatten)]
     settings: Flags<OfSandbox>,
 }
