@@ -137,6 +137,10 @@ fn every_help_text_has_an_example() {
         &["cron", "next"],
         &["new"],
         &["completions"],
+        &["sandbox"],
+        &["sandbox", "faults", "add"],
+        &["sandbox", "journal"],
+        &["sandbox", "received"],
     ] {
         let help = run(&good(), &[command, &["--help"]].concat());
         assert_eq!(help.code, 0);
@@ -150,7 +154,7 @@ fn every_help_text_has_an_example() {
     let line = ["/opt/my_dags", "completions", "bash"].map(Into::into);
     let script = tidemill::run(&good(), line).stdout;
     assert!(
-        script.contains("validate") && script.contains("_my_dags"),
+        script.contains("validate") && script.contains("_my_dags") && script.contains("lost_after"),
         "{script}"
     );
 }

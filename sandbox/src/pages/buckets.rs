@@ -118,25 +118,31 @@ async fn folder(frame: &Frame, bucket: &str) -> Page {
             generation: text(object, "generation").to_owned(),
         }
     });
-    let mut crumbs = Vec::new();
-    let mut so_far = String::new();
-    for part in prefix.split_inclusive('/') {
-        so_far.push_str(part);
-        let values = [("bucket", bucket), ("prefix", so_far.as_str())];
-        crumbs.push((part.to_owned(), link("/sandbox/buckets", &values)));
-    }
     let next = found.get("nextPageToken").and_then(Value::as_str);
     Frame::page(&FolderPage {
         frame,
         bucket,
         prefix,
-        crumbs,
+        crumbs: crumbs(bucket, prefix),
         folders: folders.collect(),
         objects: objects.collect(),
         first: (!frame.query("page").is_empty()).then(|| frame.here_with(&[("page", "")])),
         more: next.map(|next| frame.here_with(&[("page", next)])),
         journal: journal_of(&format!("gs://{bucket}/{prefix}")),
     })
+}
+
+/// The folders that lead to a name, and where they are.
+pub(super) fn crumbs(bucket: &str, folder: &str) -> Vec<(String, String)> {
+    let mut so_far = String::new();
+    let parts = folder.split_inclusive('/').map(|part| {
+        so_far.push_str(part);
+        let values = [("bucket", bucket), ("prefix", so_far.as_str())];
+        let word = Some(part.trim_end_matches('/')).filter(|word| !word.is_empty());
+        let href = link("/sandbox/buckets", &values);
+        (word.unwrap_or(part).to_owned(), href)
+    });
+    parts.collect()
 }
 
 fn text<'a>(value: &'a Value, name: &str) -> &'a str {

@@ -112,18 +112,11 @@ pub(super) async fn page(frame: &Frame) -> Page {
         Some(at) => name.split_at(at + 1),
         None => ("", name),
     };
-    let mut crumbs = Vec::new();
-    let mut so_far = String::new();
-    for part in folder.split_inclusive('/') {
-        so_far.push_str(part);
-        let values = [("bucket", bucket), ("prefix", so_far.as_str())];
-        crumbs.push((part.to_owned(), link("/sandbox/buckets", &values)));
-    }
     let values = [("bucket", bucket), ("name", name), ("generation", &wanted)];
     Frame::page(&ObjectPage {
         frame,
         bucket,
-        crumbs,
+        crumbs: super::buckets::crumbs(bucket, folder),
         last: last.to_owned(),
         facts,
         generations: generations.collect(),

@@ -35,6 +35,9 @@ pub(crate) struct TableSeen {
     pub(crate) modified: DateTime<Utc>,
 }
 
+/// Names, rows and bytes.
+pub(crate) type Partitions = Vec<(String, u64, u64)>;
+
 impl TableSeen {
     fn of(table: &Snapshot) -> Self {
         Self {
@@ -108,10 +111,7 @@ impl Bigquery {
     }
 
     /// One table, and its partitions with rows and bytes.
-    pub(crate) fn table_seen(
-        &self,
-        id: &TableId,
-    ) -> Result<(TableSeen, Vec<(String, u64, u64)>), Refusal> {
+    pub(crate) fn table_seen(&self, id: &TableId) -> Result<(TableSeen, Partitions), Refusal> {
         let table = self.warehouse.table(id).map_err(|error| of_table(&error))?;
         Ok((TableSeen::of(&table), table.partitions()))
     }
