@@ -53,70 +53,21 @@ fn a_sandbox_answers_beside_and_keeps_its_files_where_it_was_told() {
 }
 
 /// Asks a sandbox that runs.
+fn ask(listen: &str, words: &[&str]) -> tidemill::Output {
+    let folder = tempfile::tempdir().expect("a folder is made");
+    let words = [&["sandbox"], words, &["--sandbox-listen", listen]].concat();
+    run_in(folder.path(), &words)
+}
+
 fn from_the_terminal(listen: &str) {
-    let folder = tempfile::tempdir().unwrap();
-    let ask = |words: &[&str]| {
-        let words = [&["sandbox"], words, &["--sandbox-listen", listen]].concat();
-        run_in(folder.path(), &words)
-    };
+    let ask = |words: &[&str]| ask(listen, words);
     let none = ask(&["faults", "list"]);
     assert_eq!((none.code, none.stderr.as_str()), (0, "no fault is set\n"));
-    let fault = [
-        "faults",
-        "add",
-        "crm",
-        "status",
-        "--status",
-        "429",
-        "--retry-after",
-        "7",
-    ];
-    let set = ask(&[&fault[..], &["--count", "2", "--method", "crm.*"]].concat());
+    let where_ = ["faults", "add", "crm", "status", "--method", "crm.*"];
+    let what = ["--status", "429", "--retry-after", "7", "--count", "2"];
+    let set = ask(&[&where_[..], &what].concat());
     assert!(set.stdout.contains("fault 1 is set"), "{set:?}");
-    // Names of services and kinds are those of the sandbox.
-    for service in [
-        "storage",
-        "bigquery",
-        "dataflow",
-        "dataproc",
-        "databricks",
-        "dbt_cloud",
-        "airbyte",
-        "cloud_sql",
-        "cloud_run",
-        "functions",
-        "vertex",
-        "secrets",
-        "pubsub",
-        "receivers",
-        "tokens",
-        "sandbox",
-    ] {
-        let set = ask(&[
-            "faults",
-            "add",
-            service,
-            "job_fails",
-            "--message",
-            "a\u{1b}[2J",
-        ]);
-        assert_eq!(set.code, 0, "{service}: {}", set.stderr);
-    }
-    for kind in [
-        "latency",
-        "lost_before",
-        "lost_after",
-        "truncated",
-        "html",
-        "expired_token",
-        "forbidden",
-        "quota",
-        "job_stuck",
-        "job_vanishes",
-    ] {
-        let set = ask(&["faults", "add", "vertex", kind, "--json"]);
-        assert!(set.stdout.contains("\"id\""), "{kind}: {}", set.stderr);
-    }
+    every_service_and_kind(listen);
     let list = ask(&["faults", "list"]).stdout;
     assert!(
         list.contains("status=429") && list.contains("retry_after=7"),
@@ -127,24 +78,26 @@ fn from_the_terminal(listen: &str) {
     assert_eq!(gone.stdout, "fault 2 is gone\n");
     let again = ask(&["faults", "remove", "2"]);
     assert_eq!(again.code, 1, "{}", again.stderr);
-
-    let port = listen.rsplit(':').next().unwrap().parse().unwrap();
+    let port = listen.rsplit(':').next().and_then(|port| port.parse().ok());
+    let port = port.expect("it has a port");
     get(port, "/crm/v1/tickets?date=2026-01-31").expect("it answers");
+    assert_eq!(ask(&["faults", "clear"]).stdout, "26 faults gone\n");
     get(port, "/storage/v1/b?project=p").expect("it answers");
-    let journal = ask(&["journal", "--service", "crm"]);
+    let journal = ask(&["journal", "--service", "crm"]).stdout;
     assert!(
-        journal.stdout.contains("429") && journal.stdout.contains("[status]"),
-        "{journal:?}"
+        journal.contains("429") && journal.contains("[status]"),
+        "{journal}"
     );
-    assert!(!journal.stdout.contains("storage"), "{}", journal.stdout);
-    let method = ask(&[
+    assert!(!journal.contains("storage"), "{journal}");
+    let method = [
         "journal",
         "--method",
         "storage.buckets.list",
         "--json",
         "--follow",
-    ]);
-    let method: serde_json::Value = serde_json::from_str(&method.stdout).unwrap();
+    ];
+    let method = ask(&method).stdout;
+    let method: serde_json::Value = serde_json::from_str(&method).expect("JSON");
     assert_eq!(
         method["entries"][0]["request"],
         "GET /storage/v1/b?project=p"
@@ -156,14 +109,28 @@ fn from_the_terminal(listen: &str) {
         (received.code, received.stderr.as_str()),
         (0, "nothing came\n")
     );
-
-    let cleared = ask(&["faults", "clear"]);
-    assert_eq!(cleared.stdout, "26 faults gone\n");
     assert_eq!(ask(&["faults", "add", "nothing", "quota"]).code, 2);
     assert_eq!(
         ask(&["faults", "add", "crm", "quota", "--count", "0"]).code,
         2
     );
+}
+
+/// Names of services and kinds are those of the sandbox.
+fn every_service_and_kind(listen: &str) {
+    let services = "storage bigquery dataflow dataproc databricks dbt_cloud airbyte cloud_sql cloud_run functions vertex \
+        secrets pubsub receivers tokens sandbox";
+    for service in services.split_whitespace() {
+        let message = "a\u{1b}[2J";
+        let set = ["faults", "add", service, "job_fails", "--message", message];
+        let set = ask(listen, &set);
+        assert_eq!(set.code, 0, "{service}: {}", set.stderr);
+    }
+    let kinds = "latency lost_before lost_after truncated html expired_token forbidden quota job_stuck job_vanishes";
+    for kind in kinds.split_whitespace() {
+        let set = ask(listen, &["faults", "add", "vertex", kind, "--json"]);
+        assert!(set.stdout.contains("\"id\""), "{kind}: {}", set.stderr);
+    }
 }
 
 #[test]
