@@ -337,7 +337,12 @@ async fn faults_are_set_and_taken_away() {
         journal.contains("429") && journal.contains("/storage/v1/b"),
         "{journal}"
     );
+}
 
+#[tokio::test]
+async fn every_kind_of_fault_is_set_and_taken_away() {
+    let browser = Browser::new(Kit::new().await);
+    let kit = &browser.kit;
     for kind in [
         "latency",
         "lost_before",
