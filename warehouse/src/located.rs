@@ -56,20 +56,12 @@ impl Located {
         self.found().tables.clone()
     }
 
-    fn look(&self, name: &TableName) -> Result<Option<Relation>, SqlError> {
-        let id = TableId::from(name);
+    /// The location of a dataset, which is where everything else is, too.
+    fn place(&self, dataset: &DatasetId) -> Result<String, SqlError> {
         let mut found = self.found();
-        let elsewhere = |what: String, location: Option<&str>| SqlError {
-            reason: "notFound",
-            message: format!(
-                "Not found: {what} was not found in location {}",
-                location.unwrap_or("US")
-            ),
-        };
-        let dataset: DatasetId = id.of();
         let there = self
             .warehouse
-            .dataset(&dataset)
+            .dataset(dataset)
             .ok()
             .map(|dataset| dataset.meta.location)
             .filter(|location| {
@@ -78,11 +70,18 @@ impl Located {
             });
         let Some(location) = there else {
             return Err(elsewhere(
-                format!("Dataset {dataset}"),
+                &format!("Dataset {dataset}"),
                 found.location.as_deref(),
             ));
         };
         found.location.get_or_insert_with(|| location.clone());
+        Ok(location)
+    }
+
+    fn look(&self, name: &TableName) -> Result<Option<Relation>, SqlError> {
+        let id = TableId::from(name);
+        let location = self.place(&id.of())?;
+        let mut found = self.found();
         match self.warehouse.table(&id) {
             Ok(table) => {
                 if !found.tables.contains(&id) {
@@ -94,7 +93,7 @@ impl Located {
                 }))
             }
             Err(TableError::NoTable(_) | TableError::NoDataset(_)) => {
-                Err(elsewhere(format!("Table {id}"), Some(&location)))
+                Err(elsewhere(&format!("Table {id}"), Some(&location)))
             }
             Err(error) => Err(SqlError {
                 reason: error.reason(),
@@ -104,9 +103,31 @@ impl Located {
     }
 }
 
+fn elsewhere(what: &str, location: Option<&str>) -> SqlError {
+    SqlError {
+        reason: "notFound",
+        message: format!(
+            "Not found: {what} was not found in location {}",
+            location.unwrap_or("US")
+        ),
+    }
+}
+
 impl Catalog for Located {
     fn relation(&self, name: &TableName) -> BoxFuture<'_, Result<Option<Relation>, SqlError>> {
         let found = self.look(name);
         async move { found }.boxed()
+    }
+
+    fn warehouse(&self) -> Option<&Warehouse> {
+        Some(&self.warehouse)
+    }
+
+    fn touch(&self, dataset: &DatasetId) -> Result<(), SqlError> {
+        self.place(dataset).map(|_| ())
+    }
+
+    fn location(&self) -> Option<String> {
+        Self::location(self)
     }
 }

@@ -4,10 +4,6 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
-use datafusion::arrow::array::RecordBatch;
-use datafusion::arrow::datatypes::{DataType, Field, Schema as ArrowSchema};
-use datafusion::catalog::TableProvider;
 use datafusion::error::DataFusionError;
 use datafusion::execution::SessionStateDefaults;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
@@ -17,79 +13,26 @@ use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::{DataFrame, SessionConfig, SessionContext, ident};
 use datafusion::sql::parser::Statement as Planned;
-use datafusion::sql::sqlparser::ast::{Query, SelectItem, SetExpr, Statement};
+use datafusion::sql::sqlparser::ast::{Query, Statement};
 use futures_util::future::BoxFuture;
 
+use super::catalog::{Catalog, Relation, TableName, full_name};
 use super::error::SqlError;
 use super::functions::SCALARS;
-use super::parameter::Parameter;
 use super::parse::{self, Words};
+use super::piece::{Kind, Piece};
 use super::planner::Operators;
+use super::request::{Outcome, Request};
 use super::rewrite::{Rewrite, pseudo};
+use super::rows::Rows;
+use super::scope::Scope;
+use super::shown::{shown, written_names};
+use super::{ddl, dml, script};
 use crate::Schema;
-use crate::tables::{Meter, Scan};
+use crate::tables::{Meter, TableId, Warehouse};
 
 /// Bytes that all queries may hold together before they spill.
 const MEMORY: usize = 1 << 30;
-
-/// A table's full name.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct TableName {
-    /// Its project.
-    pub project: String,
-    /// Its dataset.
-    pub dataset: String,
-    /// The table.
-    pub table: String,
-}
-
-/// What a name stands for.
-pub enum Relation {
-    /// Rows, and how many bytes a full scan of them is billed.
-    Rows(Arc<dyn TableProvider>, u64),
-    /// Rows that say themselves how many bytes were billed.
-    Table(Box<Scan>),
-    /// The text of a query.
-    View(String),
-}
-
-/// Where names of tables are looked up.
-pub trait Catalog: Send + Sync {
-    /// What the name stands for; none if there is no such table.
-    fn relation(&self, name: &TableName) -> BoxFuture<'_, Result<Option<Relation>, SqlError>>;
-}
-
-/// A statement and what it is run with.
-#[derive(Debug, Clone)]
-pub struct Request {
-    /// The SQL.
-    pub text: String,
-    /// Values for parameters.
-    pub parameters: Vec<Parameter>,
-    /// For names without a project.
-    pub project: String,
-    /// For names without a dataset.
-    pub default_dataset: Option<String>,
-    /// Plan only.
-    pub dry_run: bool,
-    /// Refuse a statement that reads more.
-    pub maximum_bytes_billed: Option<u64>,
-    /// The present.
-    pub now: DateTime<Utc>,
-}
-
-/// What a statement gave.
-#[derive(Debug, Clone)]
-pub struct Outcome {
-    /// The columns.
-    pub schema: Schema,
-    /// The rows; none of a dry run.
-    pub batches: Vec<RecordBatch>,
-    /// `SELECT`.
-    pub statement_type: &'static str,
-    /// Bytes that were read, or would be.
-    pub bytes_processed: u64,
-}
 
 /// Runs statements over a catalog of tables. Clones are cheap and share one pool of memory.
 #[derive(Clone)]
@@ -131,73 +74,129 @@ impl Engine {
         }
     }
 
-    /// Runs one statement.
+    /// Runs a statement, or a script of several.
     ///
     /// # Errors
     /// With `BigQuery`'s reason and message.
     pub async fn run(&self, request: &Request) -> Result<Outcome, SqlError> {
-        let (mut statements, words) = parse::statements(&request.text)?;
-        let statement = match (statements.pop(), statements.is_empty()) {
-            (Some(statement), true) => statement,
-            (None, _) => {
-                return Err(SqlError::invalid(
-                    "Syntax error: Unexpected end of statement",
-                ));
+        match script::read(&request.text)? {
+            script::Text::Statement(piece) => {
+                self.statement(&piece, &Scope::default(), request).await
             }
-            _ => return Err(SqlError::unsupported("scripts of several statements")),
-        };
-        match statement {
-            Statement::Query(query) => self.query(*query, request, &words).await,
-            other => {
-                let text = other.to_string();
-                let word = text
-                    .split_whitespace()
-                    .next()
-                    .unwrap_or_default()
-                    .to_owned();
-                Err(SqlError::unsupported(format!("the statement {word}")))
-            }
+            script::Text::Script(block) => script::run(self, &block, request).await,
+        }
+    }
+
+    /// Runs one statement.
+    pub(super) async fn statement(
+        &self,
+        piece: &Piece,
+        scope: &Scope,
+        request: &Request,
+    ) -> Result<Outcome, SqlError> {
+        match piece.kind()? {
+            Kind::Query => self.query(piece, scope, request).await,
+            Kind::Ddl => ddl::run(self, scope, piece, request).await,
+            Kind::Dml => dml::run(self, scope, piece, request).await,
+            Kind::Script => Err(SqlError::unsupported(format!(
+                "the statement {}",
+                piece.word(0)
+            ))),
         }
     }
 
     async fn query(
         &self,
+        piece: &Piece,
+        scope: &Scope,
+        request: &Request,
+    ) -> Result<Outcome, SqlError> {
+        let (statement, words) = piece.parsed()?;
+        let Statement::Query(query) = statement else {
+            return Err(SqlError::invalid("Syntax error: a query is expected"));
+        };
+        let rows = self.rows(*query, scope, request, &words).await?;
+        let mut outcome = Outcome::of("SELECT");
+        outcome.schema = rows.schema.clone();
+        outcome.bytes_processed = rows.bytes;
+        if !request.dry_run {
+            outcome.batches = rows.collect().await?;
+        }
+        Ok(outcome)
+    }
+
+    /// The rows of a query, which are made as they are taken. Errors of planning are found here, also for a dry run; what
+    /// it reads is known from then on.
+    pub(super) async fn rows(
+        &self,
         query: Query,
+        scope: &Scope,
         request: &Request,
         words: &Words,
-    ) -> Result<Outcome, SqlError> {
+    ) -> Result<Rows, SqlError> {
         let written = written_names(&query);
         let mut session = self.session();
-        let plan = self.plan(query, (request, words), &mut session, 0).await?;
+        let given = (request, words, scope);
+        let plan = self.plan(query, given, &mut session, 0).await?;
         session.names.extend(written);
         let frame = DataFrame::new(session.ctx.state(), plan);
         let schema = shown(frame.schema().as_arrow(), &session.names);
-        let failed = |error: DataFusionError| SqlError::from_engine(&error, words);
-        let columns = Schema::from_arrow(&schema)
+        let schema = Schema::from_arrow(&schema)
             .map_err(|error| SqlError::unsupported(error.to_string()))?;
-        // A dry run finds the errors of a physical plan, too; and which partitions are read is known only from it on.
         let context = Arc::new(frame.task_ctx());
-        let physical = frame.create_physical_plan().await.map_err(failed)?;
+        let physical = frame
+            .create_physical_plan()
+            .await
+            .map_err(|error| SqlError::from_engine(&error, words))?;
         let bytes = session.bytes + session.meter.bytes();
         affordable(bytes, request)?;
-        let batches = if request.dry_run {
-            Vec::new()
-        } else {
-            datafusion::physical_plan::collect(physical, context)
-                .await
-                .map_err(failed)?
-        };
-        let batches = batches
-            .into_iter()
-            .map(|batch| fitted(&batch, &columns))
-            .collect::<Result<_, _>>()
-            .map_err(failed)?;
-        Ok(Outcome {
-            schema: columns,
-            batches,
-            statement_type: "SELECT",
-            bytes_processed: bytes,
+        Ok(Rows::new(schema, bytes, (physical, context), words.clone()))
+    }
+
+    /// The tables, for a statement that changes some of them: those bear the stamp of its job.
+    pub(super) fn warehouse(&self, request: &Request) -> Result<Warehouse, SqlError> {
+        let warehouse = self.catalog.warehouse().ok_or_else(|| {
+            SqlError::unsupported("changes of tables: they cannot be changed here")
+        })?;
+        Ok(match &request.job {
+            Some(job) => warehouse.stamped(job),
+            None => warehouse.clone(),
         })
+    }
+
+    /// The table that a statement is to change, by the parts of its name as they were written; whether it is there is
+    /// another question, but its dataset is, and is where the statement is run.
+    pub(super) fn target(
+        &self,
+        parts: &[String],
+        scope: &Scope,
+        request: &Request,
+    ) -> Result<TableId, SqlError> {
+        let parts: Vec<String> = parts
+            .iter()
+            .flat_map(|part| part.split('.').map(str::to_owned))
+            .collect();
+        if let [table] = parts.as_slice()
+            && let Some(id) = scope.temporary.get(&table.to_lowercase())
+        {
+            return Ok(id.clone());
+        }
+        let id = TableId::from(&full_name(&parts, request)?);
+        self.catalog.touch(&id.of())?;
+        Ok(id)
+    }
+
+    /// Where statements are run and looked up.
+    pub(super) fn catalog(&self) -> &Arc<dyn Catalog> {
+        &self.catalog
+    }
+
+    /// Tells the diary of a request what will have been done. To be called right before the change itself.
+    pub(super) fn will(&self, request: &Request, outcome: &Outcome) -> Result<(), SqlError> {
+        match (&request.diary, &request.job) {
+            (Some(diary), Some(stamp)) => diary.will(stamp, outcome),
+            _ => Ok(()),
+        }
     }
 
     fn session(&self) -> Session {
@@ -236,7 +235,7 @@ impl Engine {
     fn plan<'a>(
         &'a self,
         mut query: Query,
-        (request, words): (&'a Request, &'a Words),
+        (request, words, scope): (&'a Request, &'a Words, &'a Scope),
         session: &'a mut Session,
         depth: usize,
     ) -> BoxFuture<'a, Result<LogicalPlan, SqlError>> {
@@ -249,7 +248,12 @@ impl Engine {
             rewrite.run(&mut query)?;
             let mut hidden = HashSet::new();
             for table in rewrite.tables {
-                let name = full_name(&table.parts, request)?;
+                let name = match table.parts.as_slice() {
+                    [one] if scope.temporary.contains_key(&one.to_lowercase()) => {
+                        TableName::from(&scope.temporary[&one.to_lowercase()])
+                    }
+                    parts => full_name(parts, request)?,
+                };
                 let pseudo = self
                     .register((&name, &table.planned), request, session, depth)
                     .await
@@ -320,9 +324,10 @@ impl Engine {
                 inner.meter = Arc::clone(&session.meter);
                 let mut request = request.clone();
                 request.text = text;
-                let plan = self
-                    .plan(*query, (&request, &words), &mut inner, depth + 1)
-                    .await?;
+                // What a script knows, its views do not.
+                let scope = Scope::default();
+                let given = (&request, &words, &scope);
+                let plan = self.plan(*query, given, &mut inner, depth + 1).await?;
                 session.bytes += inner.bytes;
                 session.names.extend(inner.names);
                 DataFrame::new(session.ctx.state(), plan)
@@ -353,94 +358,4 @@ fn affordable(bytes: u64, request: &Request) -> Result<(), SqlError> {
         }),
         _ => Ok(()),
     }
-}
-
-fn full_name(parts: &[String], request: &Request) -> Result<TableName, SqlError> {
-    let named = |project: &str, dataset: &str, table: &str| TableName {
-        project: project.to_owned(),
-        dataset: dataset.to_owned(),
-        table: table.to_owned(),
-    };
-    match parts {
-        [project, dataset, table] => Ok(named(project, dataset, table)),
-        [dataset, table] => Ok(named(&request.project, dataset, table)),
-        [table] => match &request.default_dataset {
-            Some(dataset) => Ok(named(&request.project, dataset, table)),
-            None => Err(SqlError::invalid(format!(
-                "Table \"{table}\" must be qualified with a dataset (e.g. dataset.table)."
-            ))),
-        },
-        _ => Err(SqlError::invalid(format!(
-            "Invalid table name: {}",
-            parts.join(".")
-        ))),
-    }
-}
-
-/// Names in the SELECT list as they were written, by what they are while planned.
-fn written_names(query: &Query) -> HashMap<String, String> {
-    let mut body = query.body.as_ref();
-    loop {
-        match body {
-            SetExpr::SetOperation { left, .. } => body = left,
-            SetExpr::Query(inner) => body = &inner.body,
-            _ => break,
-        }
-    }
-    let SetExpr::Select(select) = body else {
-        return HashMap::new();
-    };
-    let mut names = HashMap::new();
-    for item in &select.projection {
-        use datafusion::sql::sqlparser::ast::Expr;
-        let name = match item {
-            SelectItem::ExprWithAlias { alias, .. } => Some(alias.value.clone()),
-            SelectItem::UnnamedExpr(Expr::Identifier(name)) => Some(name.value.clone()),
-            SelectItem::UnnamedExpr(Expr::CompoundIdentifier(names)) => {
-                names.last().map(|name| name.value.clone())
-            }
-            _ => None,
-        };
-        if let Some(name) = name {
-            names.insert(name.to_lowercase(), name);
-        }
-    }
-    names
-}
-
-/// The columns with the names that people see.
-fn shown(schema: &ArrowSchema, names: &HashMap<String, String>) -> ArrowSchema {
-    ArrowSchema::new(
-        schema
-            .fields()
-            .iter()
-            .map(|field| {
-                let name = names.get(field.name()).unwrap_or(field.name());
-                // NULL without a type is INT64.
-                let kind = match field.data_type() {
-                    DataType::Null => DataType::Int64,
-                    other => other.clone(),
-                };
-                Field::new(name, kind, true).with_metadata(field.metadata().clone())
-            })
-            .collect::<Vec<_>>(),
-    )
-}
-
-/// The rows in the types of the columns.
-fn fitted(batch: &RecordBatch, columns: &Schema) -> Result<RecordBatch, DataFusionError> {
-    let schema = columns.to_arrow();
-    let arrays = batch
-        .columns()
-        .iter()
-        .zip(schema.fields())
-        .map(|(array, field)| datafusion::arrow::compute::cast(array, field.data_type()))
-        .collect::<Result<Vec<_>, _>>()?;
-    let options =
-        datafusion::arrow::array::RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-    Ok(RecordBatch::try_new_with_options(
-        Arc::new(schema),
-        arrays,
-        &options,
-    )?)
 }

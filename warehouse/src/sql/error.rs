@@ -5,6 +5,8 @@ use datafusion::error::DataFusionError;
 use datafusion::sql::sqlparser::parser::ParserError;
 
 use super::parse::Words;
+use crate::load::LoadError;
+use crate::tables::TableError;
 
 /// A statement that was refused, or failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -79,6 +81,28 @@ impl SqlError {
             | DataFusionError::Execution(text)
             | DataFusionError::NotImplemented(text) => Self::invalid(text.clone()),
             other => Self::invalid(other.to_string()),
+        }
+    }
+}
+
+impl From<TableError> for SqlError {
+    fn from(error: TableError) -> Self {
+        Self {
+            // A statement that asks for what cannot be is at fault itself.
+            reason: match error.reason() {
+                "invalid" => "invalidQuery",
+                other => other,
+            },
+            message: error.to_string(),
+        }
+    }
+}
+
+impl From<LoadError> for SqlError {
+    fn from(error: LoadError) -> Self {
+        Self {
+            reason: error.reason,
+            message: error.message,
         }
     }
 }

@@ -1,16 +1,27 @@
 //! `BigQuery`'s SQL, executed by `DataFusion`.
 
 mod agree;
+mod catalog;
+mod ddl;
+mod dml;
 mod engine;
 mod error;
 mod functions;
 mod parameter;
 mod parse;
+mod piece;
 mod planner;
+mod request;
 mod rewrite;
+mod rows;
+mod scope;
+mod script;
+mod shown;
 
 pub(crate) use functions::texts;
 
-pub use engine::{Catalog, Engine, Outcome, Relation, Request, TableName};
+pub use catalog::{Catalog, Relation, TableName};
+pub use engine::Engine;
 pub use error::SqlError;
 pub use parameter::{Parameter, ParameterValue};
+pub use request::{Affected, Child, Diary, Operation, Outcome, Request, Target};

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use datafusion::sql::sqlparser::ast::{Expr, Value};
 
-use super::engine::Request;
 use super::error::SqlError;
+use super::request::Request;
 use super::rewrite::{Context, make};
 use crate::schema::{Field, Kind, Mode};
 

@@ -23,12 +23,24 @@ impl Words {
     }
 }
 
+/// Of a word that is none of the language.
+pub(super) const NONE: Keyword = Keyword::NoKeyword;
+
 /// The statements of a text.
 pub(crate) fn statements(text: &str) -> Result<(Vec<Statement>, Words), SqlError> {
-    let dialect = BigQueryDialect;
-    let tokens = Tokenizer::new(&dialect, text)
+    parsed(tokens(text)?)
+}
+
+/// What a text consists of.
+pub(super) fn tokens(text: &str) -> Result<Vec<TokenWithSpan>, SqlError> {
+    Tokenizer::new(&BigQueryDialect, text)
         .tokenize_with_location()
-        .map_err(|error| SqlError::from_parser(&error.into()))?;
+        .map_err(|error| SqlError::from_parser(&error.into()))
+}
+
+/// The statements that tokens make up.
+pub(super) fn parsed(tokens: Vec<TokenWithSpan>) -> Result<(Vec<Statement>, Words), SqlError> {
+    let dialect = BigQueryDialect;
     let words = Words(
         tokens
             .iter()

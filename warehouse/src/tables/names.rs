@@ -125,6 +125,16 @@ impl From<&TableName> for TableId {
     }
 }
 
+impl From<&TableId> for TableName {
+    fn from(id: &TableId) -> Self {
+        Self {
+            project: id.project.clone(),
+            dataset: id.dataset.clone(),
+            table: id.table.clone(),
+        }
+    }
+}
+
 /// The folder of a name: the name itself where it is plain, otherwise with `+` and two hexadecimal digits for each other byte.
 /// What is too long for a file system is cut and gets a sum of the whole.
 pub(super) fn folder_name(name: &str) -> String {

@@ -96,6 +96,8 @@ fn request(text: &str) -> Request {
             .with_ymd_and_hms(2024, 5, 6, 20, 30, 0)
             .single()
             .expect("it works"),
+        job: None,
+        diary: None,
     }
 }
 

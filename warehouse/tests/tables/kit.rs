@@ -98,6 +98,8 @@ impl Kit {
             dry_run: false,
             maximum_bytes_billed: None,
             now: noon(),
+            job: None,
+            diary: None,
         };
         tokio::runtime::Builder::new_current_thread()
             .enable_all()

@@ -212,12 +212,17 @@ async fn columns(state: &State, id: &TableId, query: &str) -> Result<Schema, Ref
         dry_run: true,
         maximum_bytes_billed: None,
         now: state.now(),
+        job: None,
+        diary: None,
     };
     let engine = bigquery.engine.over(Arc::new(catalog));
     let outcome = engine
         .run(&request)
         .await
         .map_err(|error| of_reason(error.reason, error.message))?;
+    if outcome.statement_type != "SELECT" {
+        return Err(Refusal::invalid("view.query: a view is a query"));
+    }
     Ok(outcome.schema)
 }
 

@@ -301,6 +301,7 @@ fn stopped(stop: &Stop) -> JobError {
 }
 
 /// A job and what it needs.
+#[derive(Clone)]
 pub(super) struct Work {
     pub(super) bigquery: Arc<Bigquery>,
     pub(super) job: Arc<Job>,

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tidemill_warehouse::Located;
 use tidemill_warehouse::load::{Format, Load, LoadError, Source, WriteMode, write_rows};
-use tidemill_warehouse::sql::{Outcome, Parameter, Request, SqlError};
+use tidemill_warehouse::sql::{Diary, Outcome, Parameter, Request, SqlError};
 use tidemill_warehouse::tables::{DatasetId, DatasetMeta, TableError, TableId, TableMeta, Target};
 
 use super::super::json::{count, dataset_id, flag, given, table_id, table_reference, text, word};
@@ -85,6 +85,8 @@ pub(super) fn read(config: &Value, bigquery: &Bigquery, project: &str) -> Result
         dry_run: false,
         maximum_bytes_billed: None,
         now: bigquery.now(),
+        job: None,
+        diary: None,
     };
     Ok(Query {
         request,
@@ -225,6 +227,17 @@ impl Query {
     }
 
     fn affordable(&self, outcome: Outcome) -> Result<Outcome, SqlError> {
+        if self.destination.is_some() && outcome.statement_type != "SELECT" {
+            let kind = match (outcome.statement_type, &outcome.affected) {
+                ("SCRIPT", _) => "scripts",
+                (_, Some(_)) => "jobs with DML statements",
+                _ => "jobs with DDL statements",
+            };
+            return Err(SqlError {
+                reason: "invalidQuery",
+                message: format!("Cannot set destination table in {kind}"),
+            });
+        }
         let needs = billed(outcome.bytes_processed);
         match self.maximum {
             Some(most) if needs > most => Err(SqlError {
@@ -250,6 +263,9 @@ pub(super) fn statistics(outcome: &Outcome, tables: &[TableId], dry: bool) -> Va
         "statementType": outcome.statement_type,
         "referencedTables": tables,
     });
+    if let Value::Object(map) = &mut shown {
+        changes(outcome, map);
+    }
     if let (true, Value::Object(map)) = (dry, &mut shown) {
         map.insert("schema".into(), schema::shown(&outcome.schema));
         map.insert("totalBytesProcessedAccuracy".into(), json!("PRECISE"));
@@ -257,11 +273,67 @@ pub(super) fn statistics(outcome: &Outcome, tables: &[TableId], dry: bool) -> Va
     shown
 }
 
+/// What a statement changed.
+fn changes(outcome: &Outcome, shown: &mut Map<String, Value>) {
+    if let Some(affected) = outcome.affected {
+        shown.insert(
+            "numDmlAffectedRows".into(),
+            json!(affected.rows().to_string()),
+        );
+        shown.insert(
+            "dmlStats".into(),
+            json!({
+                "insertedRowCount": affected.inserted.to_string(),
+                "updatedRowCount": affected.updated.to_string(),
+                "deletedRowCount": affected.deleted.to_string(),
+            }),
+        );
+    }
+    if let Some(target) = &outcome.target {
+        let table = &target.table;
+        if table.table.is_empty() {
+            let dataset = json!({ "projectId": table.project, "datasetId": table.dataset });
+            shown.insert("ddlTargetDataset".into(), dataset);
+        } else {
+            shown.insert("ddlTargetTable".into(), table_reference(table));
+        }
+        let operation = target.operation.name();
+        shown.insert("ddlOperationPerformed".into(), json!(operation));
+    }
+}
+
+/// What a job writes down before a statement of it changes something.
+struct Noted {
+    work: Work,
+    catalog: Located,
+}
+
+impl std::fmt::Debug for Noted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Noted")
+    }
+}
+
+impl Diary for Noted {
+    fn will(&self, _stamp: &str, outcome: &Outcome) -> Result<(), SqlError> {
+        self.work.prepare(Done {
+            statistics: statistics(outcome, &self.catalog.tables(), false),
+            bytes_processed: Some(outcome.bytes_processed),
+            ..Done::default()
+        });
+        Ok(())
+    }
+}
+
 pub(super) async fn run(work: Work) -> Result<Done, Vec<JobError>> {
     let job = Arc::clone(&work.job);
-    let query = read(job.part(), &work.bigquery, &job.project).map_err(refused)?;
-    let warehouse = work.bigquery.warehouse.stamped(&job.key());
-    let catalog = Located::new(warehouse, &job.location);
+    let mut query = read(job.part(), &work.bigquery, &job.project).map_err(refused)?;
+    let catalog = Located::new(work.bigquery.warehouse.clone(), &job.location);
+    query.request.job = Some(job.key());
+    query.request.diary = Some(Arc::new(Noted {
+        work: work.clone(),
+        catalog: catalog.clone(),
+    }));
     let engine = work.bigquery.engine.over(Arc::new(catalog.clone()));
     let outcome = tokio::select! {
         outcome = engine.run(&query.request) => outcome,
@@ -277,6 +349,9 @@ pub(super) async fn run(work: Work) -> Result<Done, Vec<JobError>> {
             bytes_processed: Some(outcome.bytes_processed),
             ..Done::default()
         };
+        if outcome.statement_type != "SELECT" {
+            return Ok(done);
+        }
         // The rows are kept for who asks for the results, whatever becomes of the table that they are written to.
         let id = anonymous(&work.bigquery, &work.job)
             .and_then(|id| kept(&work.bigquery, id, &outcome))

@@ -1,0 +1,141 @@
+//! One statement as it was written.
+
+use std::sync::Arc;
+
+use datafusion::sql::sqlparser::ast::Statement;
+use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan};
+
+use super::error::SqlError;
+use super::parse::{self, Words};
+
+/// A statement: its tokens, without spaces and comments, and the text that they are of.
+#[derive(Debug, Clone)]
+pub(super) struct Piece {
+    text: Arc<str>,
+    tokens: Vec<TokenWithSpan>,
+}
+
+/// What kind of statement it is, by its first word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Gives rows.
+    Query,
+    /// Changes rows.
+    Dml,
+    /// Changes tables, views and datasets.
+    Ddl,
+    /// Belongs to a script.
+    Script,
+}
+
+impl Piece {
+    /// A statement of these tokens.
+    pub(super) fn new(text: Arc<str>, tokens: Vec<TokenWithSpan>) -> Self {
+        Self { text, tokens }
+    }
+
+    /// Its tokens, without spaces and comments.
+    pub(super) fn tokens(&self) -> &[TokenWithSpan] {
+        &self.tokens
+    }
+
+    /// The whole text that it is part of.
+    pub(super) fn whole(&self) -> &Arc<str> {
+        &self.text
+    }
+
+    /// Its own text.
+    pub(super) fn source(&self) -> &str {
+        match (self.tokens.first(), self.tokens.last()) {
+            (Some(first), Some(last)) => between(&self.text, first.span.start, last.span.end),
+            _ => "",
+        }
+    }
+
+    /// The word at a place in capital letters; nothing if there is none or it is quoted.
+    pub(super) fn word(&self, at: usize) -> String {
+        match self.tokens.get(at).map(|token| &token.token) {
+            Some(Token::Word(word)) if word.quote_style.is_none() => word.value.to_uppercase(),
+            _ => String::new(),
+        }
+    }
+
+    /// What kind it is.
+    pub(super) fn kind(&self) -> Result<Kind, SqlError> {
+        let first = self.tokens.first();
+        if first.is_some_and(|token| token.token == Token::LParen) {
+            return Ok(Kind::Query);
+        }
+        Ok(match self.word(0).as_str() {
+            "SELECT" | "WITH" | "FROM" | "VALUES" => Kind::Query,
+            "INSERT" | "UPDATE" | "DELETE" | "MERGE" | "TRUNCATE" => Kind::Dml,
+            "CREATE" | "DROP" | "ALTER" | "LOAD" | "EXPORT" | "UNDROP" | "GRANT" | "REVOKE" => {
+                Kind::Ddl
+            }
+            "DECLARE" | "SET" | "IF" | "LOOP" | "WHILE" | "REPEAT" | "FOR" | "BEGIN" | "CASE"
+            | "BREAK" | "LEAVE" | "CONTINUE" | "ITERATE" | "RAISE" | "RETURN" | "EXECUTE"
+            | "ASSERT" | "COMMIT" | "ROLLBACK" | "CALL" => Kind::Script,
+            _ => match first {
+                None => {
+                    return Err(SqlError::invalid(
+                        "Syntax error: Unexpected end of statement",
+                    ));
+                }
+                Some(token) => return Err(unexpected(token)),
+            },
+        })
+    }
+
+    /// It as the parser reads it.
+    pub(super) fn parsed(&self) -> Result<(Statement, Words), SqlError> {
+        let (mut statements, words) = parse::parsed(self.tokens.clone())?;
+        match (statements.pop(), statements.is_empty()) {
+            (Some(statement), true) => Ok((statement, words)),
+            _ => Err(SqlError::invalid(
+                "Syntax error: Unexpected end of statement",
+            )),
+        }
+    }
+}
+
+/// ` at [line:column]`.
+pub(super) fn place(at: Location) -> String {
+    format!(" at [{}:{}]", at.line, at.column)
+}
+
+/// A token that should not be there.
+pub(super) fn unexpected(token: &TokenWithSpan) -> SqlError {
+    let what = match &token.token {
+        Token::Word(word) if word.keyword == parse::NONE => {
+            format!("identifier \"{}\"", word.value)
+        }
+        Token::Word(word) => format!("keyword {}", word.value.to_uppercase()),
+        Token::EOF => "end of statement".to_owned(),
+        other => format!("\"{other}\""),
+    };
+    SqlError::invalid(format!(
+        "Syntax error: Unexpected {what}{}",
+        place(token.span.start)
+    ))
+}
+
+/// The part of a text between two places.
+pub(super) fn between(text: &str, start: Location, end: Location) -> &str {
+    let offset = |at: Location| {
+        let mut line = 1;
+        let mut column = 1;
+        for (index, c) in text.char_indices() {
+            if (line, column) >= (at.line, at.column) {
+                return index;
+            }
+            if c == '\n' {
+                line += 1;
+                column = 1;
+            } else {
+                column += 1;
+            }
+        }
+        text.len()
+    };
+    text.get(offset(start)..offset(end)).unwrap_or_default()
+}

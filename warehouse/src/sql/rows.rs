@@ -1,0 +1,131 @@
+//! The rows of a query on their way to whoever wants them.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::RecordBatch;
+use datafusion::error::DataFusionError;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_plan::ExecutionPlan;
+use futures_util::StreamExt;
+
+use super::error::SqlError;
+use super::parse::Words;
+use super::shown::fitted;
+use crate::schema::{Mode, Schema};
+use crate::tables::{DataFile, Writer};
+
+/// Batches that wait for the disk.
+const WAITING: usize = 2;
+
+/// A query that was planned and not run yet.
+pub(super) struct Rows {
+    /// Its columns; all may be missing.
+    pub(super) schema: Schema,
+    /// What it reads.
+    pub(super) bytes: u64,
+    plan: (Arc<dyn ExecutionPlan>, Arc<TaskContext>),
+    words: Words,
+}
+
+impl Rows {
+    pub(super) fn new(
+        schema: Schema,
+        bytes: u64,
+        plan: (Arc<dyn ExecutionPlan>, Arc<TaskContext>),
+        words: Words,
+    ) -> Self {
+        Self {
+            schema,
+            bytes,
+            plan,
+            words,
+        }
+    }
+
+    fn failed(&self, error: &DataFusionError) -> SqlError {
+        SqlError::from_engine(error, &self.words)
+    }
+
+    fn stream(&self) -> Result<SendableRecordBatchStream, SqlError> {
+        let (plan, context) = &self.plan;
+        datafusion::physical_plan::execute_stream(Arc::clone(plan), Arc::clone(context))
+            .map_err(|error| self.failed(&error))
+    }
+
+    /// All of them.
+    pub(super) async fn collect(self) -> Result<Vec<RecordBatch>, SqlError> {
+        let mut stream = self.stream()?;
+        let mut batches = Vec::new();
+        while let Some(batch) = stream.next().await {
+            let batch = batch
+                .and_then(|batch| fitted(&batch, &self.schema))
+                .map_err(|error| self.failed(&error))?;
+            batches.push(batch);
+        }
+        Ok(batches)
+    }
+
+    /// Writes all of them to files that belong to nobody yet, a few at a time. Column by column they become those of
+    /// `schema`, which is the writer's; what cannot become so is an error. Gives the files back.
+    ///
+    /// Dropping this ends the writing, and what was written goes.
+    pub(super) async fn write(
+        self,
+        mut writer: Writer,
+        schema: &Schema,
+    ) -> Result<Vec<Arc<DataFile>>, SqlError> {
+        let loose = loose(schema);
+        let arrow = Arc::new(loose.to_arrow());
+        let (send, mut take) = tokio::sync::mpsc::channel::<Option<RecordBatch>>(WAITING);
+        let writing = tokio::task::spawn_blocking(move || {
+            loop {
+                match take.blocking_recv() {
+                    Some(Some(batch)) => writer.write(&batch)?,
+                    // Only who sent all of the rows says that they end.
+                    Some(None) => return writer.finish().map(Some),
+                    None => return Ok(None),
+                }
+            }
+        });
+        let mut stream = self.stream()?;
+        let mut open = true;
+        while let Some(batch) = stream.next().await {
+            let batch = batch
+                .and_then(|batch| fitted(&batch, &self.schema))
+                .map_err(|error| self.failed(&error))?;
+            let batch = crate::rows::fitted(&batch, &loose, &arrow)
+                .map_err(|error| SqlError::invalid(error.to_string()))?;
+            if send.send(Some(batch)).await.is_err() {
+                // The writer failed; it says why below.
+                open = false;
+                break;
+            }
+        }
+        if open {
+            let _ = send.send(None).await;
+        }
+        drop(send);
+        let files = writing
+            .await
+            .map_err(|error| SqlError {
+                reason: "backendError",
+                message: error.to_string(),
+            })?
+            .map_err(SqlError::from)?;
+        files.ok_or_else(|| SqlError {
+            reason: "backendError",
+            message: "the rows were not written to their end".to_owned(),
+        })
+    }
+}
+
+/// The columns, all of which may be missing: a writer refuses those that must not, with its own words.
+fn loose(schema: &Schema) -> Schema {
+    let mut loose = schema.clone();
+    for field in &mut loose.fields {
+        if field.mode == Mode::Required {
+            field.mode = Mode::Nullable;
+        }
+    }
+    loose
+}

@@ -1,0 +1,26 @@
+//! What the statements of a script know of each other.
+
+use std::collections::HashMap;
+
+use datafusion::sql::sqlparser::ast::Expr;
+
+use crate::schema::Field;
+use crate::tables::TableId;
+
+/// Variables and temporary tables. That of a statement alone is empty.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Scope {
+    /// By their names in small letters.
+    pub(super) variables: HashMap<String, Variable>,
+    /// Tables that are named without a dataset, by their names in small letters.
+    pub(super) temporary: HashMap<String, TableId>,
+}
+
+/// A variable of a script.
+#[derive(Debug, Clone)]
+pub(super) struct Variable {
+    /// Its type.
+    pub(super) field: Field,
+    /// Its value.
+    pub(super) value: Expr,
+}
