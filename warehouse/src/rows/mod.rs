@@ -11,5 +11,6 @@ pub use build::RowsBuilder;
 pub(crate) use cell::read;
 pub use cell::{Cell, JsonRules, Wrong, WrongKind, row_of_json};
 pub(crate) use fit::fitted;
+pub(crate) use page::whole;
 pub use page::{page, page_of};
 pub use shown::{CellText, json_rows, shown_rows, text_of};

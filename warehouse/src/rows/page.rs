@@ -62,6 +62,26 @@ fn read(
     from: u64,
     most: usize,
 ) -> Result<Vec<RecordBatch>, TableError> {
+    opened(path, schema, from, most)?.collect()
+}
+
+/// All rows of a file, a few at a time, with the columns of `schema`. It waits for the disk.
+///
+/// # Errors
+/// The disk fails, or the file does not read.
+pub(crate) fn whole<'a>(
+    file: &'a DataFile,
+    schema: &'a Schema,
+) -> Result<impl Iterator<Item = Result<RecordBatch, TableError>> + 'a, TableError> {
+    opened(&file.path, schema, 0, usize::MAX)
+}
+
+fn opened<'a>(
+    path: &'a Path,
+    schema: &'a Schema,
+    from: u64,
+    most: usize,
+) -> Result<impl Iterator<Item = Result<RecordBatch, TableError>> + 'a, TableError> {
     let file = File::open(path).map_err(TableError::disk(path))?;
     let builder =
         ParquetRecordBatchReaderBuilder::try_new(file).map_err(TableError::broken(path))?;
@@ -82,11 +102,9 @@ fn read(
         .build()
         .map_err(TableError::broken(path))?;
     let arrow = Arc::new(schema.to_arrow());
-    reader
-        .map(|batch| {
-            batch
-                .and_then(|batch| fitted(&batch, schema, &arrow))
-                .map_err(TableError::broken(path))
-        })
-        .collect()
+    Ok(reader.map(move |batch| {
+        batch
+            .and_then(|batch| fitted(&batch, schema, &arrow))
+            .map_err(TableError::broken(path))
+    }))
 }

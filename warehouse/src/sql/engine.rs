@@ -348,7 +348,8 @@ impl Engine {
     }
 }
 
-fn affordable(bytes: u64, request: &Request) -> Result<(), SqlError> {
+/// Refuses a statement that reads more than it may.
+pub(super) fn affordable(bytes: u64, request: &Request) -> Result<(), SqlError> {
     match request.maximum_bytes_billed {
         Some(most) if bytes > most => Err(SqlError {
             reason: "bytesBilledLimitExceeded",

@@ -35,7 +35,22 @@ pub(crate) fn statements(text: &str) -> Result<(Vec<Statement>, Words), SqlError
 pub(super) fn tokens(text: &str) -> Result<Vec<TokenWithSpan>, SqlError> {
     Tokenizer::new(&BigQueryDialect, text)
         .tokenize_with_location()
+        .map(numbered)
         .map_err(|error| SqlError::from_parser(&error.into()))
+}
+
+/// Each `?` with its number, which it keeps wherever it is moved to.
+fn numbered(mut tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    let mut count = 0;
+    for token in &mut tokens {
+        if let Token::Placeholder(mark) = &mut token.token
+            && mark == "?"
+        {
+            count += 1;
+            *mark = format!("?{count}");
+        }
+    }
+    tokens
 }
 
 /// The statements that tokens make up.
@@ -75,6 +90,8 @@ fn lowered(mut tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
                         Keyword::FROM
                             | Keyword::JOIN
                             | Keyword::INTO
+                            | Keyword::INSERT
+                            | Keyword::DELETE
                             | Keyword::TABLE
                             | Keyword::UPDATE
                             | Keyword::VIEW

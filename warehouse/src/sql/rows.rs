@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::error::DataFusionError;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::ExecutionPlan;
@@ -42,11 +43,16 @@ impl Rows {
         }
     }
 
-    fn failed(&self, error: &DataFusionError) -> SqlError {
+    /// Its columns as they come, with types that only a plan has.
+    pub(super) fn arrow(&self) -> SchemaRef {
+        self.plan.0.schema()
+    }
+
+    pub(super) fn failed(&self, error: &DataFusionError) -> SqlError {
         SqlError::from_engine(error, &self.words)
     }
 
-    fn stream(&self) -> Result<SendableRecordBatchStream, SqlError> {
+    pub(super) fn stream(&self) -> Result<SendableRecordBatchStream, SqlError> {
         let (plan, context) = &self.plan;
         datafusion::physical_plan::execute_stream(Arc::clone(plan), Arc::clone(context))
             .map_err(|error| self.failed(&error))
@@ -120,7 +126,7 @@ impl Rows {
 }
 
 /// The columns, all of which may be missing: a writer refuses those that must not, with its own words.
-fn loose(schema: &Schema) -> Schema {
+pub(super) fn loose(schema: &Schema) -> Schema {
     let mut loose = schema.clone();
     for field in &mut loose.fields {
         if field.mode == Mode::Required {

@@ -21,6 +21,8 @@ pub enum Change {
     ReplacePartitions(HashSet<String>, Vec<Arc<DataFile>>),
     /// Some files, by their paths, for others.
     Rewrite(HashSet<PathBuf>, Vec<Arc<DataFile>>),
+    /// The same, together with rows that came since.
+    Edit(HashSet<PathBuf>, Vec<Arc<DataFile>>),
     /// What is known of the table. Columns may come and be relaxed, nothing else.
     Meta(Box<TableMeta>),
     /// More rows, and columns that came or were relaxed for them.
@@ -32,7 +34,7 @@ pub enum Change {
 impl Change {
     /// Whether it goes together with changes that it does not know of.
     fn rebases(&self) -> bool {
-        matches!(self, Self::Append(_))
+        matches!(self, Self::Append(_) | Self::Edit(..))
     }
 }
 
@@ -48,13 +50,11 @@ pub(super) fn changed(
     let mut new = old.clone();
     new.version = version;
     match change {
-        Change::Append(files) => {
-            // The columns or partitions changed under the rows.
-            if base < old.layout {
-                return Err(TableError::Conflict(old.id.clone()));
-            }
-            new.files.extend(files);
+        // The columns or partitions changed under the rows.
+        Change::Append(_) | Change::Edit(..) if base < old.layout => {
+            return Err(TableError::Conflict(old.id.clone()));
         }
+        Change::Append(files) => new.files.extend(files),
         Change::Replace(meta, files) => {
             meta.check()?;
             if meta.schema != old.meta.schema || by(&meta) != by(&old.meta) {
@@ -64,7 +64,7 @@ pub(super) fn changed(
             new.files = files;
         }
         Change::ReplacePartitions(names, files) => replace(&mut new, &names, files),
-        Change::Rewrite(paths, files) => {
+        Change::Rewrite(paths, files) | Change::Edit(paths, files) => {
             let before = new.files.len();
             new.files.retain(|file| !paths.contains(&file.path));
             if before - new.files.len() != paths.len() {

@@ -116,16 +116,15 @@ impl Scan {
     }
 
     fn by(&self, file: &DataFile) -> Partition {
-        match (&self.snapshot.meta.partitioning, &file.partition) {
-            (Some(by), Some(name)) => {
-                Partition::from_name(name, by).unwrap_or(Partition::Unpartitioned)
-            }
-            _ => Partition::Whole,
-        }
+        self.snapshot.partition_of(file)
     }
 
     /// The files that a query with these conditions can need.
-    fn files(&self, state: &dyn Session, filters: &[Expr]) -> Result<Vec<Arc<DataFile>>> {
+    pub(super) fn files(
+        &self,
+        state: &dyn Session,
+        filters: &[Expr],
+    ) -> Result<Vec<Arc<DataFile>>> {
         let meta = &self.snapshot.meta;
         if meta.partitioning.is_none() {
             return Ok(self.snapshot.files.clone());
@@ -153,7 +152,13 @@ impl Scan {
             .collect())
     }
 
-    fn count(&self, files: &[Arc<DataFile>], projection: Option<&Vec<usize>>) {
+    /// Counts what reading these columns of these files is billed.
+    pub(super) fn count(
+        &self,
+        meter: &Meter,
+        files: &[Arc<DataFile>],
+        projection: Option<&Vec<usize>>,
+    ) {
         let columns = &self.snapshot.meta.schema.fields;
         let read: Vec<&str> = match projection {
             None => columns.iter().map(|field| field.name.as_str()).collect(),
@@ -169,13 +174,112 @@ impl Scan {
             .flatten()
             .sum();
         let partitions: HashSet<_> = files.iter().map(|file| &file.partition).collect();
-        self.meter.bytes.fetch_add(bytes, Ordering::SeqCst);
-        self.meter
+        meter.bytes.fetch_add(bytes, Ordering::SeqCst);
+        meter
             .partitions
             .fetch_add(partitions.len() as u64, Ordering::SeqCst);
     }
+}
 
-    fn opened(&self, file: &Arc<DataFile>) -> Result<PartitionedFile> {
+/// Keeps a file while a plan reads it.
+struct Held(#[expect(dead_code, reason = "it is only held")] Arc<DataFile>);
+
+#[async_trait]
+impl TableProvider for Scan {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(self.schema.table_schema())
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    fn supports_filters_pushdown(
+        &self,
+        filters: &[&Expr],
+    ) -> Result<Vec<TableProviderFilterPushDown>> {
+        Ok(vec![TableProviderFilterPushDown::Inexact; filters.len()])
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let files = self.needed(state, filters)?;
+        self.count(&self.meter, &files, projection);
+        let schema = self.schema();
+        if files.is_empty() {
+            let projected: SchemaRef = match projection {
+                None => schema,
+                Some(some) => Arc::new(Schema::project(&schema, some)?),
+            };
+            return Ok(Arc::new(EmptyExec::new(projected)));
+        }
+        let opened = files
+            .iter()
+            .map(|file| self.opened(file))
+            .collect::<Result<Vec<_>>>()?;
+        let rows: u64 = files.iter().map(|file| file.rows).sum();
+        let groups = FileGroup::new(opened).split_files(state.config().target_partitions());
+        self.source(groups, rows, (projection, limit))
+    }
+}
+
+impl Scan {
+    /// The table at the moment that is read.
+    pub(super) fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
+    }
+
+    /// The files that a query with these conditions can need, if it may be run with them.
+    pub(super) fn needed(
+        &self,
+        state: &dyn Session,
+        filters: &[Expr],
+    ) -> Result<Vec<Arc<DataFile>>> {
+        let meta = &self.snapshot.meta;
+        if meta.require_partition_filter && !self.free && !decides(meta, filters) {
+            let id = &self.snapshot.id;
+            return Err(DataFusionError::Plan(format!(
+                "Cannot query over table '{}.{}.{}' without a filter over column(s) {} that can be used for partition elimination",
+                id.project,
+                id.dataset,
+                id.table,
+                deciding(meta)
+                    .iter()
+                    .map(|name| format!("'{name}'"))
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            )));
+        }
+        self.files(state, filters)
+    }
+
+    /// A plan that reads groups of files.
+    pub(super) fn source(
+        &self,
+        groups: Vec<FileGroup>,
+        rows: u64,
+        (projection, limit): (Option<&Vec<usize>>, Option<usize>),
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let statistics = Statistics::new_unknown(&self.schema()).with_num_rows(Precision::Exact(
+            usize::try_from(rows).unwrap_or(usize::MAX),
+        ));
+        let source = Arc::new(ParquetSource::new(self.schema.clone()));
+        let config = FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), source)
+            .with_file_groups(groups)
+            .with_statistics(statistics)
+            .with_projection_indices(projection.cloned())?
+            .with_limit(limit)
+            .build();
+        Ok(DataSourceExec::from_data_source(config))
+    }
+
+    /// A file as a plan reads it.
+    pub(super) fn opened(&self, file: &Arc<DataFile>) -> Result<PartitionedFile> {
         let found = PartitionedFile::new_from_meta(ObjectMeta {
             location: Path::from_absolute_path(&file.path)?,
             last_modified: self.snapshot.modified,
@@ -210,77 +314,5 @@ impl Scan {
         Ok(found
             .with_partition_values(values)
             .with_extension(Held(Arc::clone(file))))
-    }
-}
-
-/// Keeps a file while a plan reads it.
-struct Held(#[expect(dead_code, reason = "it is only held")] Arc<DataFile>);
-
-#[async_trait]
-impl TableProvider for Scan {
-    fn schema(&self) -> SchemaRef {
-        Arc::clone(self.schema.table_schema())
-    }
-
-    fn table_type(&self) -> TableType {
-        TableType::Base
-    }
-
-    fn supports_filters_pushdown(
-        &self,
-        filters: &[&Expr],
-    ) -> Result<Vec<TableProviderFilterPushDown>> {
-        Ok(vec![TableProviderFilterPushDown::Inexact; filters.len()])
-    }
-
-    async fn scan(
-        &self,
-        state: &dyn Session,
-        projection: Option<&Vec<usize>>,
-        filters: &[Expr],
-        limit: Option<usize>,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        let meta = &self.snapshot.meta;
-        if meta.require_partition_filter && !self.free && !decides(meta, filters) {
-            let id = &self.snapshot.id;
-            return Err(DataFusionError::Plan(format!(
-                "Cannot query over table '{}.{}.{}' without a filter over column(s) {} that can be used for partition elimination",
-                id.project,
-                id.dataset,
-                id.table,
-                deciding(meta)
-                    .iter()
-                    .map(|name| format!("'{name}'"))
-                    .collect::<Vec<_>>()
-                    .join(", ")
-            )));
-        }
-        let files = self.files(state, filters)?;
-        self.count(&files, projection);
-        let schema = self.schema();
-        if files.is_empty() {
-            let projected: SchemaRef = match projection {
-                None => schema,
-                Some(some) => Arc::new(Schema::project(&schema, some)?),
-            };
-            return Ok(Arc::new(EmptyExec::new(projected)));
-        }
-        let rows: u64 = files.iter().map(|file| file.rows).sum();
-        let statistics = Statistics::new_unknown(&schema).with_num_rows(Precision::Exact(
-            usize::try_from(rows).unwrap_or(usize::MAX),
-        ));
-        let opened = files
-            .iter()
-            .map(|file| self.opened(file))
-            .collect::<Result<Vec<_>>>()?;
-        let groups = FileGroup::new(opened).split_files(state.config().target_partitions());
-        let source = Arc::new(ParquetSource::new(self.schema.clone()));
-        let config = FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), source)
-            .with_file_groups(groups)
-            .with_statistics(statistics)
-            .with_projection_indices(projection.cloned())?
-            .with_limit(limit)
-            .build();
-        Ok(DataSourceExec::from_data_source(config))
     }
 }

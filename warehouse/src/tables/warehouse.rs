@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
@@ -56,6 +56,8 @@ struct Inner {
     /// Makes names of files.
     opened: i64,
     files: AtomicU64,
+    /// Who changes rows of a table waits here for who does so already.
+    turns: Mutex<BTreeMap<TableId, Weak<tokio::sync::Mutex<()>>>>,
     /// The newest version of any table: a table that was made anew has none of its old ones.
     versions: AtomicU64,
 }
@@ -111,6 +113,7 @@ impl Warehouse {
                 datasets: Mutex::new(datasets),
                 opened,
                 files: AtomicU64::new(0),
+                turns: Mutex::default(),
                 versions: AtomicU64::new(version),
             }),
             stamp: None,
@@ -483,6 +486,22 @@ impl Warehouse {
                 Err(error) => return Err(TableError::disk(&path)(error)),
             }
         }
+    }
+
+    /// Held by whoever changes rows of a table in place: others who do so would only change them in vain.
+    pub(crate) fn turn(&self, id: &TableId) -> Arc<tokio::sync::Mutex<()>> {
+        let mut turns = self
+            .inner
+            .turns
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        turns.retain(|_, turn| turn.strong_count() > 0);
+        if let Some(turn) = turns.get(id).and_then(Weak::upgrade) {
+            return turn;
+        }
+        let turn = Arc::default();
+        turns.insert(id.clone(), Arc::downgrade(&turn));
+        turn
     }
 
     fn store(&self, table: &Snapshot) -> Result<(), TableError> {

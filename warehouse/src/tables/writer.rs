@@ -154,6 +154,25 @@ impl Writer {
         self.shrink()
     }
 
+    /// Takes rows of which somebody else knows the partition. It may wait for the disk.
+    ///
+    /// # Errors
+    /// A row does not fit the table, or the disk fails.
+    pub(crate) fn write_at(
+        &mut self,
+        partition: Partition,
+        batch: &RecordBatch,
+    ) -> Result<(), TableError> {
+        if batch.num_rows() == 0 {
+            return Ok(());
+        }
+        self.check(batch)?;
+        let batch = RecordBatch::try_new(Arc::clone(&self.arrow), batch.columns().to_vec())
+            .map_err(|error| TableError::invalid(error.to_string()))?;
+        self.take(partition, batch)?;
+        self.shrink()
+    }
+
     /// Ends all files.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! Functions of our own: whatever `BigQuery` does otherwise than `DataFusion`, and what only `BigQuery` has.
 
 mod array;
+mod assign;
 mod cast;
 mod cast_format;
 mod civil;
@@ -21,10 +22,12 @@ use std::sync::{Arc, LazyLock};
 
 use datafusion::logical_expr::ScalarUDF;
 
+pub(crate) use assign::assignable;
 pub(crate) use row::type_name;
 
 const ALL: &[&[row::RowFunction]] = &[
     array::ALL,
+    assign::ALL,
     cast::ALL,
     date::ALL,
     date_format::ALL,

@@ -42,7 +42,6 @@ pub(crate) struct Rewrite<'a> {
     ctes: HashSet<String>,
     /// The tables, in the order they were found.
     pub(crate) tables: Vec<Named>,
-    positional: usize,
     derived: usize,
 }
 
@@ -53,7 +52,6 @@ impl<'a> Rewrite<'a> {
             context,
             ctes: HashSet::new(),
             tables: Vec::new(),
-            positional: 0,
             derived: 0,
         }
     }
@@ -276,7 +274,7 @@ impl<'a> Rewrite<'a> {
         })
     }
 
-    fn value(&mut self, value: Value) -> Result<Expr, SqlError> {
+    fn value(&self, value: Value) -> Result<Expr, SqlError> {
         Ok(match value {
             Value::SingleQuotedString(value)
             | Value::DoubleQuotedString(value)
@@ -296,14 +294,13 @@ impl<'a> Rewrite<'a> {
             Value::HexStringLiteral(_) => {
                 return Err(SqlError::invalid("Syntax error: Unexpected literal"));
             }
-            Value::Placeholder(_) => {
-                self.positional += 1;
-                match self.context.values.get(&self.positional.to_string()) {
+            Value::Placeholder(mark) => {
+                let number = mark.trim_start_matches('?');
+                match self.context.values.get(number) {
                     Some(value) => value.clone(),
                     None => {
                         return Err(SqlError::invalid(format!(
-                            "Query parameter number {} is missing",
-                            self.positional
+                            "Query parameter number {number} is missing"
                         )));
                     }
                 }
