@@ -324,6 +324,9 @@ impl Engine {
                 inner.meter = Arc::clone(&session.meter);
                 let mut request = request.clone();
                 request.text = text;
+                // Names without a dataset are those of the view's own.
+                request.project.clone_from(&name.project);
+                request.default_dataset = Some(name.dataset.clone());
                 // What a script knows, its views do not.
                 let scope = Scope::default();
                 let given = (&request, &words, &scope);

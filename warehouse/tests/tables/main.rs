@@ -3,8 +3,10 @@
 mod changes;
 mod copies;
 mod crash;
+mod dml;
 mod extracts;
 mod kit;
 mod loads;
 mod loads_text;
+mod oracle;
 mod reading;

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, Decimal128Array, ListArray, StructArray, new_null_array,
+    Array, ArrayRef, AsArray, Decimal128Array, ListArray, StructArray, UInt64Array, new_null_array,
 };
-use datafusion::arrow::compute::{CastOptions, cast, cast_with_options};
+use datafusion::arrow::compute::{CastOptions, cast, cast_with_options, take};
 use datafusion::arrow::datatypes::{DataType, Decimal128Type, Field as ArrowField, TimeUnit};
 use datafusion::arrow::error::ArrowError;
 
@@ -68,7 +68,7 @@ fn convert(array: &ArrayRef, field: &Field) -> Result<ArrayRef, ArrowError> {
     }
     let wanted = loose.to_arrow();
     if array.data_type() == &DataType::Null {
-        return Ok(new_null_array(wanted.data_type(), array.len()));
+        return missing(field, array.len());
     }
     if let (DataType::List(item), Mode::Repeated) = (wanted.data_type(), field.mode) {
         let list = cast(array, &DataType::List(Arc::new(item_of(array))))?;
@@ -85,12 +85,13 @@ fn convert(array: &ArrayRef, field: &Field) -> Result<ArrayRef, ArrowError> {
             )));
         }
         let values = convert(list.values(), &one)?;
-        return Ok(Arc::new(ListArray::try_new(
+        let list = ListArray::try_new(
             Arc::clone(item),
             list.offsets().clone(),
             values,
             list.nulls().cloned(),
-        )?));
+        )?;
+        return emptied(list);
     }
     if let (DataType::Struct(fields), Kind::Struct(inner)) = (wanted.data_type(), &field.kind) {
         let given = array.as_struct();
@@ -120,6 +121,27 @@ fn convert(array: &ArrayRef, field: &Field) -> Result<ArrayRef, ArrowError> {
         Kind::Numeric(Some(digits)) => rounded(&values, digits, &field.name),
         _ => Ok(values),
     }
+}
+
+/// The values of a column that is given none.
+pub(super) fn missing(field: &Field, rows: usize) -> Result<ArrayRef, ArrowError> {
+    let array = new_null_array(field.to_arrow().data_type(), rows);
+    match array.as_list_opt::<i32>() {
+        Some(list) => emptied(list.clone()),
+        None => Ok(array),
+    }
+}
+
+/// An ARRAY that is NULL is an empty one in a table.
+fn emptied(list: ListArray) -> Result<ArrayRef, ArrowError> {
+    if list.null_count() == 0 {
+        return Ok(Arc::new(list));
+    }
+    // What is NULL may still have items, which nobody sees: those go.
+    let rows: UInt64Array = (0..list.len() as u64).collect();
+    let list = take(&list, &rows, None)?;
+    let (item, offsets, values, _) = list.as_list::<i32>().clone().into_parts();
+    Ok(Arc::new(ListArray::try_new(item, offsets, values, None)?))
 }
 
 fn item_of(array: &ArrayRef) -> ArrowField {

@@ -151,6 +151,11 @@ fn number(expr: &Expr) -> Option<String> {
 /// An expression among rows of `VALUES`: of its own type, and not of one that all rows can be read as.
 pub(super) fn alone(expr: Option<Expr>, field: &Field) -> Expr {
     match expr {
+        // Rows have to agree that it is JSON.
+        None if field.kind == Kind::Json && field.mode != Mode::Repeated => call(
+            "assign$",
+            vec![null(), text("JSON"), text(field.name.clone())],
+        ),
         None => null(),
         Some(expr)
             if field.mode == Mode::Repeated

@@ -244,13 +244,8 @@ impl<'a> Work<'a> {
             .zip(&given.columns)
             .map(|(field, at)| match at {
                 Some(at) => assign::assigned(batch.column(*at), field),
-                None => {
-                    let kind = field.to_arrow().data_type().clone();
-                    Ok(datafusion::arrow::array::new_null_array(
-                        &kind,
-                        batch.num_rows(),
-                    ))
-                }
+                None => assign::missing(field, batch.num_rows())
+                    .map_err(|error| SqlError::invalid(error.to_string())),
             })
             .collect::<Result<Vec<_>, _>>()?;
         let rows = RecordBatch::try_new(Arc::new(schema.to_arrow()), columns)

@@ -14,6 +14,7 @@ mod json;
 mod math;
 mod row;
 mod string;
+mod sum;
 pub(crate) mod texts;
 mod value;
 
@@ -46,6 +47,7 @@ pub(crate) static SCALARS: LazyLock<Vec<Arc<ScalarUDF>>> = LazyLock::new(|| {
             [false, true]
                 .map(|safe| Arc::new(ScalarUDF::new_from_impl(row::RowUdf::new(*function, safe))))
         })
+        .chain(sum::all())
         .collect()
 });
 

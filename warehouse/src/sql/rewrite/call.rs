@@ -12,8 +12,7 @@ use crate::sql::error::SqlError;
 use crate::sql::functions::NAMES;
 
 /// Aggregates and window functions that mean the same to both.
-const SAME: [&str; 31] = [
-    "sum",
+const SAME: [&str; 30] = [
     "count",
     "min",
     "max",
@@ -226,6 +225,10 @@ impl Rewrite<'_> {
             ("logical_or", [_]) => renamed(function, "bool_or"),
             ("variance", [_]) => renamed(function, "var_samp"),
             ("avg", [_]) => made("numeric$", vec![renamed(function, "avg")]),
+            ("sum", [value]) => {
+                set_args(&mut function, vec![made("sum_in$", vec![value.clone()])]);
+                made("sum_out$", vec![renamed(function, "sum")])
+            }
             ("any_value", [_]) => bounded(function)?,
             ("max_by", [value, by]) if !over => ordered("first_value", value, by, false),
             ("min_by", [value, by]) if !over => ordered("first_value", value, by, true),
