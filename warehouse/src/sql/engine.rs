@@ -275,6 +275,7 @@ impl Engine {
                     query,
                 )))))
                 .await
+                .and_then(super::lateral::flattened)
                 .map_err(|error| SqlError::from_engine(&error, words))?;
             super::agree::check(&plan).map_err(|error| SqlError::from_engine(&error, words))?;
             Ok(plan)

@@ -7,6 +7,7 @@ mod dml;
 mod engine;
 mod error;
 mod functions;
+mod lateral;
 mod parameter;
 mod parse;
 mod piece;

@@ -530,6 +530,23 @@ fn parameters_without_names_count_as_they_are_written() {
 }
 
 #[test]
+fn a_change_that_reads_more_than_it_may_changes_nothing() {
+    let kit = two();
+    let spill = kit.folder.path().join("spill");
+    let catalog = Arc::new(Located::new(kit.warehouse.clone(), "EU"));
+    let engine = Engine::new(catalog, &spill).expect("it works");
+    let mut request = Request::new("DELETE d.t WHERE k = 1", "p", noon());
+    // The column, and all columns: 3 numbers and 3 texts of one letter.
+    request.maximum_bytes_billed = Some(24 + 24 + 9 - 1);
+    let error = block(engine.run(&request)).expect_err("it reads more");
+    assert_eq!(error.reason, "bytesBilledLimitExceeded");
+    assert_eq!(rows(&kit, "SELECT COUNT(*) FROM d.t"), ["3"]);
+    request.maximum_bytes_billed = Some(24 + 24 + 9);
+    block(engine.run(&request)).expect("it may");
+    assert_eq!(rows(&kit, "SELECT COUNT(*) FROM d.t"), ["2"]);
+}
+
+#[test]
 fn a_merge_that_is_dropped_leaves_the_old_table() {
     let kit = Kit::new();
     make(&kit, "t", pairs());

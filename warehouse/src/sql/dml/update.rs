@@ -87,7 +87,7 @@ pub(super) async fn delete(run: &Run<'_>, delete: Delete) -> Result<Outcome, Und
 
 /// What a column, or fields of it, get.
 enum Node {
-    Whole(Expr),
+    Whole(Box<Expr>),
     Fields(BTreeMap<usize, Node>),
 }
 
@@ -125,7 +125,7 @@ pub(super) fn set(target: &Target, assignments: Vec<Assignment>) -> Result<Value
     for (at, node) in nodes {
         let field = &target.fields()[at];
         let value = match node {
-            Node::Whole(expr) => values::given(expr, field)?,
+            Node::Whole(expr) => values::given(*expr, field)?,
             Node::Fields(fields) => {
                 let path = vec![field.name.as_str()];
                 Some(record(target, field, path, fields, &mut made.absent)?)
@@ -145,7 +145,7 @@ fn insert(
 ) -> Result<(), String> {
     let twice = || "Update item {} assigned more than once".to_owned();
     let Some(name) = rest.first() else {
-        return match nodes.insert(at, Node::Whole(value)) {
+        return match nodes.insert(at, Node::Whole(Box::new(value))) {
             None => Ok(()),
             Some(_) => Err(twice()),
         };
@@ -203,7 +203,7 @@ fn record<'a>(
         args.push(text(inner.name.clone()));
         args.push(match nodes.remove(&at) {
             None => column(&target.alias, &below),
-            Some(Node::Whole(expr)) => values::inner(expr, inner)?,
+            Some(Node::Whole(expr)) => values::inner(*expr, inner)?,
             Some(Node::Fields(fields)) => record(target, inner, below, fields, absent)?,
         });
     }

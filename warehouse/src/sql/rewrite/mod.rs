@@ -1,6 +1,7 @@
 //! From `BigQuery`'s syntax tree to one that `DataFusion` plans with the same meaning.
 
 mod call;
+mod lateral;
 pub(crate) mod make;
 pub(crate) mod pseudo;
 mod select;
@@ -399,7 +400,7 @@ impl VisitorMut for Rewrite<'_> {
     }
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<SqlError> {
-        flow(select::named(select))
+        flow(select::named(select).and_then(|()| lateral::laterals(select)))
     }
 
     fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<SqlError> {
