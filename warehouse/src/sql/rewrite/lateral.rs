@@ -36,6 +36,14 @@ fn factor(
     names: &mut HashSet<String>,
     inner: bool,
 ) -> Result<(), SqlError> {
+    path(factor, names);
+    subquery(factor, names, inner)?;
+    known(factor, names);
+    Ok(())
+}
+
+/// `FROM t, t.items` is an UNNEST, too.
+fn path(factor: &mut TableFactor, names: &HashSet<String>) {
     if let TableFactor::Table {
         name,
         alias,
@@ -48,7 +56,6 @@ fn factor(
             .iter()
             .filter_map(|part| part.as_ident().cloned())
             .collect();
-        // `FROM t, t.items` is an UNNEST, too.
         if let [first, .., last] = idents.as_slice()
             && names.contains(&first.value.to_lowercase())
         {
@@ -64,6 +71,14 @@ fn factor(
             };
         }
     }
+}
+
+/// An UNNEST of columns becomes a subquery.
+fn subquery(
+    factor: &mut TableFactor,
+    names: &HashSet<String>,
+    inner: bool,
+) -> Result<(), SqlError> {
     if let TableFactor::UNNEST {
         alias,
         array_exprs,
@@ -99,7 +114,12 @@ fn factor(
             sample: None,
         };
     }
-    if let TableFactor::Table { alias, name, .. } = &*factor {
+    Ok(())
+}
+
+/// The name by which what follows knows it.
+fn known(factor: &TableFactor, names: &mut HashSet<String>) {
+    if let TableFactor::Table { alias, name, .. } = factor {
         let last = name.0.last().and_then(|part| part.as_ident());
         let own = alias.as_ref().map(|alias| &alias.name).or(last);
         if let Some(own) = own {
@@ -112,11 +132,10 @@ fn factor(
     }
     | TableFactor::UNNEST {
         alias: Some(alias), ..
-    } = &*factor
+    } = factor
     {
         names.insert(alias.name.value.to_lowercase());
     }
-    Ok(())
 }
 
 /// Whether an expression names columns.
