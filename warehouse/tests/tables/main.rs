@@ -4,6 +4,7 @@ mod changes;
 mod copies;
 mod crash;
 mod dml;
+mod dml_jobs;
 mod extracts;
 mod kit;
 mod loads;
