@@ -178,6 +178,24 @@ fn planned(
     Ok(meta)
 }
 
+/// Writes the rows of a copy for a destination that is like `meta`.
+///
+/// # Errors
+/// A source is not there or cannot be read.
+pub(crate) fn files(
+    warehouse: &Warehouse,
+    job: &Copy,
+    meta: &TableMeta,
+    stop: &AtomicBool,
+) -> Result<Vec<Arc<DataFile>>, LoadError> {
+    let sources = job
+        .sources
+        .iter()
+        .map(|(id, partition)| source(warehouse, id, partition.as_deref()))
+        .collect::<Result<Vec<_>, _>>()?;
+    written(warehouse, job, meta, &sources, stop)
+}
+
 fn written(
     warehouse: &Warehouse,
     job: &Copy,

@@ -88,7 +88,12 @@ impl Located {
                     found.tables.push(id);
                 }
                 Ok(Some(match &table.meta.view {
-                    Some(text) => Relation::View(text.clone()),
+                    Some(text) if table.meta.view_columns.is_empty() => {
+                        Relation::View(text.clone())
+                    }
+                    Some(text) => {
+                        Relation::NamedView(text.clone(), table.meta.view_columns.clone())
+                    }
                     None => Relation::Table(Box::new(self.warehouse.scan(&table))),
                 }))
             }
@@ -125,6 +130,20 @@ impl Catalog for Located {
 
     fn touch(&self, dataset: &DatasetId) -> Result<(), SqlError> {
         self.place(dataset).map(|_| ())
+    }
+
+    fn settle(&self, location: &str) -> Result<(), SqlError> {
+        let mut found = self.found();
+        let settled = found.location.get_or_insert_with(|| location.to_owned());
+        if settled.eq_ignore_ascii_case(location) {
+            return Ok(());
+        }
+        Err(SqlError {
+            reason: "invalidQuery",
+            message: format!(
+                "The job runs in {settled} and cannot make a dataset in {location}; say the location of the dataset for the job"
+            ),
+        })
     }
 
     fn location(&self) -> Option<String> {

@@ -175,7 +175,8 @@ fn alike(a: Option<&Partitioning>, b: Option<&Partitioning>) -> bool {
     }
 }
 
-fn said(by: Option<&Partitioning>) -> String {
+/// How rows are cut, as messages say it.
+pub(crate) fn said(by: Option<&Partitioning>) -> String {
     match by {
         None => "none".to_owned(),
         Some(Partitioning::Time { unit, field, .. }) => {

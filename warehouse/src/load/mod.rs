@@ -15,6 +15,7 @@ mod run;
 mod source;
 
 pub use csv::CsvOptions;
+pub(crate) use destination::said;
 pub use error::{LoadError, RowError};
 pub use hive::{HiveMode, HiveOptions};
 pub use preview::{Preview, preview};

@@ -10,7 +10,7 @@ mod shown;
 pub use build::RowsBuilder;
 pub(crate) use cell::read;
 pub use cell::{Cell, JsonRules, Wrong, WrongKind, row_of_json};
-pub(crate) use fit::fitted;
+pub(crate) use fit::{fit, fitted};
 pub(crate) use page::whole;
 pub use page::{page, page_of};
 pub use shown::{CellText, json_rows, shown_rows, text_of};

@@ -28,6 +28,8 @@ pub enum Relation {
     Table(Box<Scan>),
     /// The text of a query.
     View(String),
+    /// The same, with names for its columns.
+    NamedView(String, Vec<String>),
 }
 
 /// Where names of tables are looked up.
@@ -45,6 +47,14 @@ pub trait Catalog: Send + Sync {
     /// # Errors
     /// The dataset is not there, or is where the statement is not run.
     fn touch(&self, _dataset: &DatasetId) -> Result<(), SqlError> {
+        Ok(())
+    }
+
+    /// A statement makes a dataset in a location.
+    ///
+    /// # Errors
+    /// The statement is run elsewhere.
+    fn settle(&self, _location: &str) -> Result<(), SqlError> {
         Ok(())
     }
 

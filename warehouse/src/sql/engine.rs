@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
+use datafusion::arrow::array::ArrayRef;
 use datafusion::error::DataFusionError;
 use datafusion::execution::SessionStateDefaults;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
@@ -28,8 +29,8 @@ use super::rows::Rows;
 use super::scope::Scope;
 use super::shown::{shown, written_names};
 use super::{ddl, dml, script};
-use crate::Schema;
 use crate::tables::{Meter, TableId, Warehouse};
+use crate::{Field, Schema};
 
 /// Bytes that all queries may hold together before they spill.
 const MEMORY: usize = 1 << 30;
@@ -151,6 +152,32 @@ impl Engine {
         let bytes = session.bytes + session.meter.bytes();
         affordable(bytes, request)?;
         Ok(Rows::new(schema, bytes, (physical, context), words.clone()))
+    }
+
+    /// The value of an expression: one row.
+    pub(super) async fn evaluate(
+        &self,
+        expression: &Piece,
+        scope: &Scope,
+        request: &Request,
+    ) -> Result<(Field, ArrayRef), SqlError> {
+        let (statement, words) = expression.selected().parsed()?;
+        let Statement::Query(query) = statement else {
+            return Err(SqlError::invalid("Syntax error: an expression is expected"));
+        };
+        let rows = self.rows(*query, scope, request, &words).await?;
+        let [field] = rows.schema.fields.as_slice() else {
+            return Err(SqlError::invalid(format!(
+                "Syntax error: a single expression is expected: {}",
+                expression.source()
+            )));
+        };
+        let field = field.clone();
+        let batches = rows.collect().await?;
+        match batches.iter().find(|batch| batch.num_rows() > 0) {
+            Some(batch) => Ok((field, batch.column(0).slice(0, 1))),
+            None => Err(SqlError::invalid("Syntax error: an expression is expected")),
+        }
     }
 
     /// The tables, for a statement that changes some of them: those bear the stamp of its job.
@@ -312,29 +339,17 @@ impl Engine {
                 }
                 session.ctx.read_table(Arc::new(scan)).map_err(failed)?
             }
-            Some(Relation::View(text)) => {
-                let (mut statements, words) = parse::statements(&text)?;
-                let Some(Statement::Query(query)) = statements.pop() else {
-                    return Err(SqlError::invalid(format!(
-                        "The view {} is no query",
-                        name.table
-                    )));
-                };
-                // A session of its own: names while planning are counted anew.
-                let mut inner = self.session();
-                inner.meter = Arc::clone(&session.meter);
-                let mut request = request.clone();
-                request.text = text;
-                // Names without a dataset are those of the view's own.
-                request.project.clone_from(&name.project);
-                request.default_dataset = Some(name.dataset.clone());
-                // What a script knows, its views do not.
-                let scope = Scope::default();
-                let given = (&request, &words, &scope);
-                let plan = self.plan(*query, given, &mut inner, depth + 1).await?;
-                session.bytes += inner.bytes;
-                session.names.extend(inner.names);
-                DataFrame::new(session.ctx.state(), plan)
+            Some(Relation::View(text)) => self.view((name, text), request, session, depth).await?,
+            Some(Relation::NamedView(text, names)) => {
+                let frame = self.view((name, text), request, session, depth).await?;
+                let columns: Vec<_> = frame
+                    .schema()
+                    .fields()
+                    .iter()
+                    .zip(&names)
+                    .map(|(field, name)| ident(field.name()).alias(name))
+                    .collect();
+                frame.select(columns).map_err(failed)?
             }
         };
         let mut columns = Vec::new();
@@ -349,6 +364,38 @@ impl Engine {
             .register_table(datafusion::common::TableReference::bare(planned), view)
             .map_err(failed)?;
         Ok(pseudo)
+    }
+
+    /// The rows of a view.
+    async fn view(
+        &self,
+        (name, text): (&TableName, String),
+        request: &Request,
+        session: &mut Session,
+        depth: usize,
+    ) -> Result<DataFrame, SqlError> {
+        let (mut statements, words) = parse::statements(&text)?;
+        let Some(Statement::Query(query)) = statements.pop() else {
+            return Err(SqlError::invalid(format!(
+                "The view {} is no query",
+                name.table
+            )));
+        };
+        session.names.extend(written_names(&query));
+        // A session of its own: names while planning are counted anew.
+        let mut inner = self.session();
+        inner.meter = Arc::clone(&session.meter);
+        let mut request = request.clone();
+        request.text = text;
+        // Names without a dataset are those of the view's own; what a script knows, it does not.
+        request.project.clone_from(&name.project);
+        request.default_dataset = Some(name.dataset.clone());
+        let scope = Scope::default();
+        let given = (&request, &words, &scope);
+        let plan = self.plan(*query, given, &mut inner, depth + 1).await?;
+        session.bytes += inner.bytes;
+        session.names.extend(inner.names);
+        Ok(DataFrame::new(session.ctx.state(), plan))
     }
 }
 

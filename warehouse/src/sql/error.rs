@@ -35,6 +35,14 @@ impl SqlError {
         }
     }
 
+    /// The sandbox itself failed.
+    pub(crate) fn backend(message: impl Into<String>) -> Self {
+        Self {
+            reason: "backendError",
+            message: message.into(),
+        }
+    }
+
     /// Right in `BigQuery`, and not covered here.
     pub(crate) fn unsupported(what: impl std::fmt::Display) -> Self {
         Self {

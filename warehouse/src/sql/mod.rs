@@ -2,6 +2,8 @@
 
 mod agree;
 mod catalog;
+mod coerce;
+mod cursor;
 mod ddl;
 mod dml;
 mod engine;

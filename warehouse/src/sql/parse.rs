@@ -23,9 +23,6 @@ impl Words {
     }
 }
 
-/// Of a word that is none of the language.
-pub(super) const NONE: Keyword = Keyword::NoKeyword;
-
 /// The statements of a text.
 pub(crate) fn statements(text: &str) -> Result<(Vec<Statement>, Words), SqlError> {
     parsed(tokens(text)?)

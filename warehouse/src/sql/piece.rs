@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use datafusion::sql::sqlparser::ast::Statement;
-use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan};
+use datafusion::sql::sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan, Word};
 
 use super::error::SqlError;
 use super::parse::{self, Words};
@@ -37,6 +37,23 @@ impl Piece {
     /// Its tokens, without spaces and comments.
     pub(super) fn tokens(&self) -> &[TokenWithSpan] {
         &self.tokens
+    }
+
+    /// Some of its tokens.
+    pub(super) fn part(&self, from: usize, to: usize) -> Self {
+        let tokens = self.tokens.get(from..to).unwrap_or_default().to_vec();
+        Self::new(Arc::clone(&self.text), tokens)
+    }
+
+    /// `SELECT` before it, as an expression is run.
+    pub(super) fn selected(&self) -> Self {
+        let span = self
+            .tokens
+            .first()
+            .map_or(Span::empty(), |token| token.span);
+        let select = TokenWithSpan::new(Token::make_keyword("SELECT"), span);
+        let tokens = std::iter::once(select).chain(self.tokens.iter().cloned());
+        Self::new(Arc::clone(&self.text), tokens.collect())
     }
 
     /// The whole text that it is part of.
@@ -106,10 +123,8 @@ pub(super) fn place(at: Location) -> String {
 /// A token that should not be there.
 pub(super) fn unexpected(token: &TokenWithSpan) -> SqlError {
     let what = match &token.token {
-        Token::Word(word) if word.keyword == parse::NONE => {
-            format!("identifier \"{}\"", word.value)
-        }
-        Token::Word(word) => format!("keyword {}", word.value.to_uppercase()),
+        Token::Word(word) if reserved(word) => format!("keyword {}", word.value.to_uppercase()),
+        Token::Word(word) => format!("identifier \"{}\"", word.value),
         Token::EOF => "end of statement".to_owned(),
         other => format!("\"{other}\""),
     };
@@ -117,6 +132,12 @@ pub(super) fn unexpected(token: &TokenWithSpan) -> SqlError {
         "Syntax error: Unexpected {what}{}",
         place(token.span.start)
     ))
+}
+
+/// Whether a word cannot be a name.
+pub(super) fn reserved(word: &Word) -> bool {
+    const WORDS: &str = " ALL AND ANY ARRAY AS ASC ASSERT_ROWS_MODIFIED AT BETWEEN BY CASE CAST COLLATE CONTAINS CREATE CROSS CUBE CURRENT DEFAULT DEFINE DESC DISTINCT ELSE END ENUM ESCAPE EXCEPT EXCLUDE EXISTS EXTRACT FALSE FETCH FOLLOWING FOR FROM FULL GROUP GROUPING GROUPS HASH HAVING IF IGNORE IN INNER INTERSECT INTERVAL INTO IS JOIN LATERAL LEFT LIKE LIMIT LOOKUP MERGE NATURAL NEW NO NOT NULL NULLS OF ON OR ORDER OUTER OVER PARTITION PRECEDING PROTO QUALIFY RANGE RECURSIVE RESPECT RIGHT ROLLUP ROWS SELECT SET SOME STRUCT TABLESAMPLE THEN TO TREAT TRUE UNBOUNDED UNION UNNEST USING WHEN WHERE WINDOW WITH WITHIN ";
+    word.quote_style.is_none() && WORDS.contains(&format!(" {} ", word.value.to_uppercase()))
 }
 
 /// The part of a text between two places.

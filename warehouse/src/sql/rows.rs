@@ -71,8 +71,8 @@ impl Rows {
         Ok(batches)
     }
 
-    /// Writes all of them to files that belong to nobody yet, a few at a time. Column by column they become those of
-    /// `schema`, which is the writer's; what cannot become so is an error. Gives the files back.
+    /// Writes all of them to files that belong to nobody yet, a few at a time. Columns become those of `schema` that
+    /// have their names, which is the writer's; what cannot become so is an error. Gives the files back.
     ///
     /// Dropping this ends the writing, and what was written goes.
     pub(super) async fn write(

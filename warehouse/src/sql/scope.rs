@@ -2,16 +2,18 @@
 
 use std::collections::HashMap;
 
-use datafusion::sql::sqlparser::ast::Expr;
+use datafusion::arrow::array::ArrayRef;
 
 use crate::schema::Field;
-use crate::tables::TableId;
+use crate::tables::{DatasetId, TableId};
 
 /// Variables and temporary tables. That of a statement alone is empty.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Scope {
     /// By their names in small letters.
     pub(super) variables: HashMap<String, Variable>,
+    /// Where temporary tables are; none: there can be none.
+    pub(super) hidden: Option<DatasetId>,
     /// Tables that are named without a dataset, by their names in small letters.
     pub(super) temporary: HashMap<String, TableId>,
 }
@@ -21,6 +23,6 @@ pub(super) struct Scope {
 pub(super) struct Variable {
     /// Its type.
     pub(super) field: Field,
-    /// Its value.
-    pub(super) value: Expr,
+    /// One row.
+    pub(super) value: ArrayRef,
 }

@@ -54,6 +54,9 @@ pub struct TableMeta {
     /// The text of the query that a view is; a view has no rows of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub view: Option<String>,
+    /// The names that a view gives the columns of its query, if it does.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub view_columns: Vec<String>,
     /// A name for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub friendly_name: Option<String>,

@@ -431,22 +431,31 @@ impl Warehouse {
         Ok(())
     }
 
-    /// A table in another's place or in a new one, as a whole: `CREATE OR REPLACE`, a copy, a load that truncates.
+    /// A table or view in another's place or in a new one, as a whole, whatever becomes of the old one meanwhile:
+    /// `CREATE OR REPLACE`.
     ///
     /// # Errors
     /// Its dataset is not there, or it cannot be such a table.
-    pub fn replace_table(
+    pub fn renew_table(
         &self,
         id: &TableId,
         meta: TableMeta,
         files: Vec<Arc<DataFile>>,
     ) -> Result<Snapshot, TableError> {
-        match self.table(id) {
-            Err(TableError::NoTable(_)) => self.create_table(id, meta, files),
-            Err(error) => Err(error),
-            Ok(old) => {
-                let change = Change::Replace(Box::new(meta), files);
-                self.commit(id, old.version, change)
+        loop {
+            let mut meta = meta.clone();
+            let made = match self.table(id) {
+                Err(TableError::NoTable(_)) => self.create_table(id, meta, files.clone()),
+                Err(error) => Err(error),
+                Ok(old) => {
+                    inherit(&mut meta, &self.dataset(&id.of())?.meta, self.now());
+                    let change = Change::Replace(Box::new(meta), files.clone());
+                    self.commit(id, old.version, change)
+                }
+            };
+            match made {
+                Err(TableError::Conflict(_) | TableError::TableExists(_)) => {}
+                made => return made,
             }
         }
     }

@@ -1,8 +1,11 @@
 //! Statements and what `BigQuery` answers: each line of `cases/*.txt` is a test.
 //!
+//! Files `*.steps` are run over tables of their own, see [`steps`].
+//!
 //! `expression => TYPE: value` or `query => name TYPE, …: row; row` or `… => error: part of the message`.
 
 mod shown;
+mod steps;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -151,6 +154,10 @@ fn main() {
     let arguments = Arguments::from_args();
     let mut trials = Vec::new();
     for file in files() {
+        if file.extension().is_some_and(|end| end == "steps") {
+            trials.extend(steps::trials(&file));
+            continue;
+        }
         let area = file
             .file_stem()
             .expect("it works")

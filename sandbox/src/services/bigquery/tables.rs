@@ -261,6 +261,7 @@ pub(super) async fn insert(state: Arc<State>, mut call: Call) -> Answer {
         require_partition_filter: filter.unwrap_or(false),
         clustering: shape::clustering(&body)?,
         view: view(&body)?,
+        view_columns: Vec::new(),
         friendly_name: text(&body, "friendlyName")?.map(str::to_owned),
         description: text(&body, "description")?.map(str::to_owned),
         labels: labels(&body)?,
@@ -441,11 +442,13 @@ async fn changed(
     }
     let said = given(body, "schema").map(schema::read).transpose()?;
     match (view(body)?, &said) {
+        (Some(query), None) if meta.view.as_ref() == Some(&query) => {}
         (Some(query), said) => {
             let none = Schema::default();
             let found = columns(state, &old.id, &query).await?;
             meta.schema = described(found, said.as_ref().unwrap_or(&none));
             meta.view = Some(query);
+            meta.view_columns = Vec::new();
         }
         (None, Some(said)) if meta.view.is_some() => {
             meta.schema = described(meta.schema, said);

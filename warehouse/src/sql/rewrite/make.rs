@@ -2,7 +2,8 @@
 
 use datafusion::sql::sqlparser::ast::{
     CaseWhen, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
-    FunctionArguments, Ident, ObjectName, ObjectNamePart, Value,
+    FunctionArguments, GroupByExpr, Ident, ObjectName, ObjectNamePart, Query, Select, SelectFlavor,
+    SelectItem, SetExpr, TableAliasColumnDef, TableFactor, TableWithJoins, Value,
     helpers::attached_token::AttachedToken,
 };
 
@@ -14,6 +15,82 @@ pub(crate) fn text(value: impl Into<String>) -> Expr {
 /// A literal number.
 pub(crate) fn number(value: impl ToString) -> Expr {
     Expr::Value(Value::Number(value.to_string(), false).into())
+}
+
+/// A column.
+pub(crate) fn column(value: &str) -> Expr {
+    Expr::Identifier(Ident::with_quote('"', value))
+}
+
+/// A query of these columns over another, whose own columns are `c$0`, `c$1`, … in it.
+pub(crate) fn over(query: Query, items: Vec<(Expr, String)>) -> Query {
+    let inner: Vec<TableAliasColumnDef> = (0..items.len())
+        .map(|at| TableAliasColumnDef {
+            name: Ident::with_quote('"', format!("c${at}")),
+            data_type: None,
+        })
+        .collect();
+    let mut alias = super::select::alias("rows$");
+    alias.columns = inner;
+    let from = TableWithJoins {
+        relation: TableFactor::Derived {
+            lateral: false,
+            subquery: Box::new(query),
+            alias: Some(alias),
+            sample: None,
+        },
+        joins: vec![],
+    };
+    let projection = items
+        .into_iter()
+        .map(|(expr, name)| SelectItem::ExprWithAlias {
+            expr,
+            alias: Ident::with_quote('"', name),
+        })
+        .collect();
+    select(projection, vec![from])
+}
+
+/// `SELECT … FROM …` and nothing else.
+pub(crate) fn select(projection: Vec<SelectItem>, from: Vec<TableWithJoins>) -> Query {
+    let select = Select {
+        select_token: AttachedToken::empty(),
+        optimizer_hints: vec![],
+        distinct: None,
+        select_modifiers: None,
+        top: None,
+        top_before_distinct: false,
+        projection,
+        exclude: None,
+        into: None,
+        from,
+        lateral_views: vec![],
+        prewhere: None,
+        selection: None,
+        connect_by: vec![],
+        group_by: GroupByExpr::Expressions(vec![], vec![]),
+        cluster_by: vec![],
+        distribute_by: vec![],
+        sort_by: vec![],
+        having: None,
+        named_window: vec![],
+        qualify: None,
+        window_before_qualify: false,
+        value_table_mode: None,
+        flavor: SelectFlavor::Standard,
+    };
+    Query {
+        with: None,
+        body: Box::new(SetExpr::Select(Box::new(select))),
+        order_by: None,
+        limit_clause: None,
+        fetch: None,
+        locks: vec![],
+        for_clause: None,
+        settings: None,
+        format_clause: None,
+        pipe_operators: vec![],
+    }
 }
 
 /// An argument.
