@@ -1,9 +1,9 @@
 //! Operators against what they talk to.
 
+mod checks;
 mod credentials;
 mod http;
 mod kit;
-mod checks;
 mod shell;
 mod shell_ends;
 mod storage;

@@ -105,6 +105,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Whether a `>` is there.
+    #[expect(dead_code, reason = "scripts, which are being built, ask for it")]
     pub(super) fn closes(&self) -> bool {
         self.is(&Token::Gt) || self.is(&Token::ShiftRight)
     }

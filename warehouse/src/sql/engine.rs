@@ -381,7 +381,7 @@ impl Engine {
                 name.table
             )));
         };
-        session.names.extend(written_names(&query));
+        let written = written_names(&query);
         // A session of its own: names while planning are counted anew.
         let mut inner = self.session();
         inner.meter = Arc::clone(&session.meter);
@@ -394,8 +394,19 @@ impl Engine {
         let given = (&request, &words, &scope);
         let plan = self.plan(*query, given, &mut inner, depth + 1).await?;
         session.bytes += inner.bytes;
-        session.names.extend(inner.names);
-        Ok(DataFrame::new(session.ctx.state(), plan))
+        inner.names.extend(written);
+        let frame = DataFrame::new(session.ctx.state(), plan);
+        let names = shown(frame.schema().as_arrow(), &inner.names);
+        let columns: Vec<_> = frame
+            .schema()
+            .fields()
+            .iter()
+            .zip(names.fields())
+            .map(|(field, named)| ident(field.name()).alias(named.name()))
+            .collect();
+        frame
+            .select(columns)
+            .map_err(|error| SqlError::from_engine(&error, &words))
     }
 }
 

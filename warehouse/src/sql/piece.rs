@@ -57,6 +57,7 @@ impl Piece {
     }
 
     /// The whole text that it is part of.
+    #[expect(dead_code, reason = "scripts, which are being built, ask for it")]
     pub(super) fn whole(&self) -> &Arc<str> {
         &self.text
     }

@@ -11,6 +11,7 @@ use crate::tables::{DatasetId, TableId};
 #[derive(Debug, Clone, Default)]
 pub(super) struct Scope {
     /// By their names in small letters.
+    #[expect(dead_code, reason = "scripts, which are being built, ask for it")]
     pub(super) variables: HashMap<String, Variable>,
     /// Where temporary tables are; none: there can be none.
     pub(super) hidden: Option<DatasetId>,
@@ -22,7 +23,9 @@ pub(super) struct Scope {
 #[derive(Debug, Clone)]
 pub(super) struct Variable {
     /// Its type.
+    #[expect(dead_code, reason = "scripts, which are being built, ask for it")]
     pub(super) field: Field,
     /// One row.
+    #[expect(dead_code, reason = "scripts, which are being built, ask for it")]
     pub(super) value: ArrayRef,
 }

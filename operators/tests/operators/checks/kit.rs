@@ -151,6 +151,8 @@ impl Query for Farm {
                 dry_run: false,
                 maximum_bytes_billed: None,
                 now: noon(),
+                job: None,
+                diary: None,
             };
             let outcome = self.engine.run(&request).await;
             let outcome = outcome
