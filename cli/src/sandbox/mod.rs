@@ -111,3 +111,30 @@ fn moment(value: &Value) -> String {
     let seconds = at.get(..19).unwrap_or(at);
     on_one_line(&seconds.replace('T', " "))
 }
+
+#[cfg(all(test, feature = "sandbox"))]
+mod tests {
+    use tidemill_sandbox::Service;
+
+    use super::*;
+
+    #[test]
+    fn the_services_are_those_that_the_sandbox_has() {
+        let names: Vec<String> = ServiceName::value_variants()
+            .iter()
+            .map(|name| word(*name))
+            .collect();
+        // Whoever asks for one that is not there is told all that are.
+        let error = serde_json::from_str::<Service>("\"none\"").unwrap_err();
+        let error = error.to_string();
+        let known = error.split_once("expected one of ").map(|(_, list)| list);
+        let known = known.and_then(|list| list.split_once(" at line"));
+        let known: Vec<String> = known
+            .map(|(list, _)| list.split(", "))
+            .into_iter()
+            .flatten()
+            .map(|name| name.trim_matches('`').to_owned())
+            .collect();
+        assert_eq!(names, known);
+    }
+}

@@ -342,6 +342,14 @@ impl Checks {
         })
     }
 
+    fn statistic(self, column: impl Into<String>, of: Statistic, within: Bounds) -> Self {
+        self.with(Rule::Statistic {
+            column: column.into(),
+            of,
+            within,
+        })
+    }
+
     /// The largest value is between these.
     pub fn max(
         self,
@@ -349,11 +357,7 @@ impl Checks {
         min: impl Into<Literal>,
         max: impl Into<Literal>,
     ) -> Self {
-        self.with(Rule::Statistic {
-            column: column.into(),
-            of: Statistic::Max,
-            within: Bounds::new(min, max),
-        })
+        self.statistic(column, Statistic::Max, Bounds::new(min, max))
     }
 
     /// The smallest value is between these.
@@ -363,11 +367,7 @@ impl Checks {
         min: impl Into<Literal>,
         max: impl Into<Literal>,
     ) -> Self {
-        self.with(Rule::Statistic {
-            column: column.into(),
-            of: Statistic::Min,
-            within: Bounds::new(min, max),
-        })
+        self.statistic(column, Statistic::Min, Bounds::new(min, max))
     }
 
     /// The mean of what is not null is between these.
@@ -377,11 +377,7 @@ impl Checks {
         min: impl Into<Literal>,
         max: impl Into<Literal>,
     ) -> Self {
-        self.with(Rule::Statistic {
-            column: column.into(),
-            of: Statistic::Mean,
-            within: Bounds::new(min, max),
-        })
+        self.statistic(column, Statistic::Mean, Bounds::new(min, max))
     }
 
     /// The median is between these.
@@ -391,11 +387,7 @@ impl Checks {
         min: impl Into<Literal>,
         max: impl Into<Literal>,
     ) -> Self {
-        self.with(Rule::Statistic {
-            column: column.into(),
-            of: Statistic::Median,
-            within: Bounds::new(min, max),
-        })
+        self.statistic(column, Statistic::Median, Bounds::new(min, max))
     }
 
     /// The sum is between these.
@@ -405,11 +397,7 @@ impl Checks {
         min: impl Into<Literal>,
         max: impl Into<Literal>,
     ) -> Self {
-        self.with(Rule::Statistic {
-            column: column.into(),
-            of: Statistic::Sum,
-            within: Bounds::new(min, max),
-        })
+        self.statistic(column, Statistic::Sum, Bounds::new(min, max))
     }
 
     /// The standard deviation of a sample is between these.
@@ -419,11 +407,7 @@ impl Checks {
         min: impl Into<Literal>,
         max: impl Into<Literal>,
     ) -> Self {
-        self.with(Rule::Statistic {
-            column: column.into(),
-            of: Statistic::Stdev,
-            within: Bounds::new(min, max),
-        })
+        self.statistic(column, Statistic::Stdev, Bounds::new(min, max))
     }
 
     /// From so many to so many different values are there.
@@ -433,11 +417,7 @@ impl Checks {
         min: impl Into<Literal>,
         max: impl Into<Literal>,
     ) -> Self {
-        self.with(Rule::Statistic {
-            column: column.into(),
-            of: Statistic::UniqueCount,
-            within: Bounds::new(min, max),
-        })
+        self.statistic(column, Statistic::UniqueCount, Bounds::new(min, max))
     }
 
     /// Different values by all values, nulls left out, is between these parts of 1.
@@ -447,11 +427,7 @@ impl Checks {
         min: impl Into<Literal>,
         max: impl Into<Literal>,
     ) -> Self {
-        self.with(Rule::Statistic {
-            column: column.into(),
-            of: Statistic::UniqueProportion,
-            within: Bounds::new(min, max),
-        })
+        self.statistic(column, Statistic::UniqueProportion, Bounds::new(min, max))
     }
 
     /// Each quantile, a part of 1, is between its limits: `[(0.5, 10, 20), …]`. It is the smallest value that at

@@ -9,6 +9,7 @@ mod commit;
 mod compact;
 mod error;
 mod evolve;
+mod expiry;
 mod files;
 mod manifest;
 mod meta;
