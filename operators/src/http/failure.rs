@@ -12,7 +12,6 @@
 //! | 403, 404, 409, 412, 400 and other 4xx, 501 | permanent | never |
 
 use std::fmt::Write as _;
-use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use reqwest::header::HeaderMap;
@@ -175,12 +174,12 @@ impl About<'_> {
     fn by_status(&self, status: u16, said: &Said) -> Failure {
         match status {
             _ if status == 429 || (status == 403 && said.is_one_of(&TOO_FAST)) => Failure {
-                error: self.quota(status, said, None),
+                error: self.quota(status, said),
                 again: Again::Always,
             },
             403 if said.is_one_of(&SPENT) => Failure {
                 error: self
-                    .quota(status, said, None)
+                    .quota(status, said)
                     .help("a quota of the project is spent: wait, or have it raised"),
                 again: Again::Never,
             },
@@ -219,8 +218,8 @@ impl About<'_> {
         self.said(format_args!("{what} ({})", words(status, said)))
     }
 
-    fn quota(&self, status: u16, said: &Said, after: Option<Duration>) -> TaskError {
-        TaskError::quota(self.worded("too much was asked for", status, said), after)
+    fn quota(&self, status: u16, said: &Said) -> TaskError {
+        TaskError::quota(self.worded("too much was asked for", status, said), None)
     }
 
     fn unauthorized(&self, status: u16, said: &Said) -> TaskError {
@@ -346,6 +345,8 @@ pub(crate) fn causes(error: &reqwest::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use serde_json::json;
 
     use super::*;
