@@ -73,6 +73,8 @@ impl Warehouse {
     /// The disk fails, or a file of ours does not read.
     pub fn open(root: &Path, objects: Arc<dyn Objects>, clock: Clock) -> Result<Self, TableError> {
         fs::create_dir_all(root).map_err(TableError::disk(root))?;
+        // Queries name files by URLs, which know no folder to start from.
+        let root = &root.canonicalize().map_err(TableError::disk(root))?;
         let mut datasets = BTreeMap::new();
         let mut version = 0;
         for project in folders(root)? {
@@ -107,7 +109,7 @@ impl Warehouse {
         let opened = clock().timestamp_micros();
         Ok(Self {
             inner: Arc::new(Inner {
-                root: root.to_owned(),
+                root: root.clone(),
                 objects,
                 clock,
                 datasets: Mutex::new(datasets),

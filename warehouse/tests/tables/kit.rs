@@ -52,6 +52,23 @@ impl Kit {
         Self { folder, warehouse }
     }
 
+    /// The same folder, named from where the process is.
+    pub(crate) fn relative(self) -> Self {
+        let Self { folder, warehouse } = self;
+        drop(warehouse);
+        let here = std::env::current_dir().expect("it works");
+        let mut root = PathBuf::new();
+        for _ in here.components().skip(1) {
+            root.push("..");
+        }
+        let below = folder.path().strip_prefix("/").expect("it is absolute");
+        let root = root.join(below).join("warehouse");
+        assert!(root.is_relative());
+        let storage = Arc::new(Files(folder.path().join("storage")));
+        let warehouse = Warehouse::open(&root, storage, Arc::new(noon)).expect("it works");
+        Self { folder, warehouse }
+    }
+
     /// The same folder after the process ended without a word.
     pub(crate) fn killed(self) -> Self {
         let Self { folder, warehouse } = self;

@@ -250,3 +250,11 @@ fn values_have_the_sizes_of_bigquery() {
     ]);
     assert_eq!(logical_bytes(&lists), 24);
 }
+
+#[test]
+fn a_folder_may_be_named_from_where_the_process_is() {
+    let kit = three_days().relative();
+    let found = kit.query("SELECT n FROM t").unwrap();
+    let rows: usize = found.batches.iter().map(RecordBatch::num_rows).sum();
+    assert_eq!(rows, 4);
+}
