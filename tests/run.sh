@@ -4,6 +4,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+# A machine that builds once has no use for what makes a second build quicker: six gigabytes of it.
+if [ -n "${CI:-}" ]; then export CARGO_INCREMENTAL=0; fi
+
 step() { printf '\n== %s\n' "$1"; }
 missing() {
     printf 'tests/run.sh: %s\n' "$1" >&2
