@@ -260,6 +260,7 @@ impl<'a> Cursor<'a> {
                 Token::RParen | Token::RBracket | Token::RBrace if depth == 0 => break,
                 Token::RParen | Token::RBracket | Token::RBrace => depth -= 1,
                 Token::Comma if depth == 0 => break,
+                Token::SemiColon => break,
                 Token::Word(_) if depth == 0 => {
                     let word = self.word();
                     match word.as_str() {
@@ -277,6 +278,23 @@ impl<'a> Cursor<'a> {
             return Err(self.unexpected());
         }
         Ok(self.piece.part(from, self.at))
+    }
+
+    /// All up to a semicolon.
+    pub(super) fn statement(&mut self) -> Result<Piece, SqlError> {
+        let from = self.at;
+        while !self.ended() && !self.is(&Token::SemiColon) {
+            self.at += 1;
+        }
+        if from == self.at {
+            return Err(self.unexpected());
+        }
+        Ok(self.piece.part(from, self.at))
+    }
+
+    /// What stands between this place and a later one.
+    pub(super) fn up_to(&self, later: &Self) -> Piece {
+        self.piece.part(self.at, later.at)
     }
 
     /// All that is left.

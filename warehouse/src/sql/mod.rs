@@ -20,6 +20,7 @@ mod rows;
 mod scope;
 mod script;
 mod shown;
+mod variable;
 
 pub(crate) use functions::texts;
 

@@ -7,6 +7,8 @@ use datafusion::sql::sqlparser::ast::{Expr, Value};
 use super::error::SqlError;
 use super::request::Request;
 use super::rewrite::{Context, make};
+use super::scope::Scope;
+use super::variable;
 use crate::schema::{Field, Kind, Mode};
 
 /// A value for `@name` or `?`.
@@ -34,10 +36,20 @@ pub enum ParameterValue {
 }
 
 /// What a statement is rewritten with.
-pub(super) fn context(request: &Request) -> Result<Context, SqlError> {
-    let mut values = HashMap::new();
+pub(super) fn context(request: &Request, scope: &Scope) -> Result<Context, SqlError> {
+    let mut values: HashMap<String, Expr> = scope
+        .system
+        .keys()
+        .map(|name| format!("@@{name}"))
+        .chain(scope.parameters.iter().flat_map(|all| all.keys().cloned()))
+        .map(|name| (name.clone(), variable::call(&name)))
+        .collect();
+    let given = match scope.parameters {
+        Some(_) => &[],
+        None => request.parameters.as_slice(),
+    };
     let mut position = 0;
-    for parameter in &request.parameters {
+    for parameter in given {
         let value = expr(&parameter.field, &parameter.value)?;
         match &parameter.name {
             Some(name) => values.insert(format!("@{}", name.to_lowercase()), value),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use datafusion::sql::sqlparser::ast::Statement;
 use datafusion::sql::sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan, Word};
 
+use super::cursor::Cursor;
 use super::error::SqlError;
 use super::parse::{self, Words};
 
@@ -56,10 +57,84 @@ impl Piece {
         Self::new(Arc::clone(&self.text), tokens.collect())
     }
 
-    /// The whole text that it is part of.
-    #[expect(dead_code, reason = "scripts, which are being built, ask for it")]
-    pub(super) fn whole(&self) -> &Arc<str> {
-        &self.text
+    /// With other tokens around it.
+    fn around(&self, before: &str, after: &str) -> Self {
+        let span = self
+            .tokens
+            .first()
+            .map_or(Span::empty(), |token| token.span);
+        let made = |text: &str| {
+            let tokens = parse::tokens(text).unwrap_or_default();
+            tokens
+                .into_iter()
+                .filter(|token| !matches!(token.token, Token::Whitespace(_) | Token::EOF))
+                .map(move |token| TokenWithSpan::new(token.token, span))
+                .collect::<Vec<_>>()
+        };
+        let mut tokens = made(before);
+        tokens.extend(self.tokens.iter().cloned());
+        tokens.extend(made(after));
+        Self::new(Arc::clone(&self.text), tokens)
+    }
+
+    /// The expression as one of another type.
+    pub(super) fn cast(&self, kind: &str) -> Self {
+        self.around("CAST(", &format!("AS {kind})"))
+    }
+
+    /// Whether a variable is equal to the expression.
+    pub(super) fn compared(&self, variable: &str) -> Self {
+        self.around(&format!("`{variable}` = ("), ")")
+    }
+
+    /// The index of the bracket that closes the one at the start, if that is the last token.
+    fn bracketed(&self) -> bool {
+        let mut depth = 0_usize;
+        for (at, token) in self.tokens.iter().enumerate() {
+            match token.token {
+                Token::LParen => depth += 1,
+                Token::RParen => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            if depth == 0 {
+                return at > 0 && at + 1 == self.tokens.len();
+            }
+        }
+        false
+    }
+
+    /// Without brackets around all of it.
+    pub(super) fn unwrapped(&self) -> Self {
+        let mut piece = self.clone();
+        while piece.bracketed() {
+            piece = piece.part(1, piece.tokens.len() - 1);
+        }
+        piece
+    }
+
+    /// `(SELECT AS STRUCT …)` as `SELECT …`.
+    pub(super) fn as_struct(&self) -> Option<Self> {
+        let mut piece = self.unwrapped();
+        let words = [piece.word(0), piece.word(1), piece.word(2)];
+        if !self.bracketed() || words != ["SELECT", "AS", "STRUCT"] {
+            return None;
+        }
+        piece.tokens.drain(1..3);
+        Some(piece)
+    }
+
+    /// The items of `(a, b)`; none if it is something else.
+    pub(super) fn tuple(&self) -> Option<Vec<Self>> {
+        if !self.bracketed() || ["SELECT", "WITH"].contains(&self.word(1).as_str()) {
+            return None;
+        }
+        let inner = self.part(1, self.tokens.len() - 1);
+        let mut cursor = Cursor::new(&inner);
+        let mut items = vec![cursor.expression(&[]).ok()?];
+        while cursor.sign(&Token::Comma) {
+            items.push(cursor.expression(&[]).ok()?);
+        }
+        (cursor.ended() && items.len() > 1).then_some(items)
     }
 
     /// Its own text.

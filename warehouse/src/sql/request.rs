@@ -59,6 +59,24 @@ pub trait Diary: fmt::Debug + Send + Sync {
     /// # Errors
     /// It cannot be written down; nothing is changed.
     fn will(&self, stamp: &str, outcome: &Outcome) -> Result<(), SqlError>;
+
+    /// What was written down for a stamp, if anything was.
+    fn did(&self, _stamp: &str) -> Option<Outcome> {
+        None
+    }
+
+    /// Writes down the n-th thing that decides which way a script takes. It counts once something is changed after it.
+    ///
+    /// # Errors
+    /// It cannot be written down.
+    fn note(&self, _number: usize, _text: Vec<u8>) -> Result<(), SqlError> {
+        Ok(())
+    }
+
+    /// The n-th such thing, if the script came so far before it was killed.
+    fn noted(&self, _number: usize) -> Option<Vec<u8>> {
+        None
+    }
 }
 
 /// What a statement gave.

@@ -13,6 +13,10 @@ pub(super) struct Scope {
     /// By their names in small letters.
     #[expect(dead_code, reason = "scripts, which are being built, ask for it")]
     pub(super) variables: HashMap<String, Variable>,
+    /// `@@name`, by the name.
+    pub(super) system: HashMap<String, Variable>,
+    /// Instead of those of the request: `@name` and `1`, `2`, as `EXECUTE IMMEDIATE` gives them.
+    pub(super) parameters: Option<HashMap<String, Variable>>,
     /// Where temporary tables are; none: there can be none.
     pub(super) hidden: Option<DatasetId>,
     /// Tables that are named without a dataset, by their names in small letters.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use chrono::TimeDelta;
 use datafusion::sql::sqlparser::ast::{Query, Statement};
 use datafusion::sql::sqlparser::tokenizer::Token;
 
@@ -18,7 +19,9 @@ use crate::sql::parse::Words;
 use crate::sql::piece::Piece;
 use crate::sql::request::{Operation, Outcome};
 use crate::sql::rewrite::make;
-use crate::tables::{DataFile, Partitioning, Snapshot, TableError, TableId, TableMeta, Target};
+use crate::tables::{
+    DataFile, DatasetId, Partitioning, Snapshot, TableError, TableId, TableMeta, Target,
+};
 
 /// What stands in a CREATE TABLE.
 #[derive(Default)]
@@ -84,10 +87,25 @@ impl Run<'_> {
             ));
         };
         match &self.scope.hidden {
-            Some(dataset) => Ok(dataset.table(name)),
+            Some(dataset) => {
+                self.hidden(dataset)?;
+                Ok(dataset.table(name))
+            }
             None => Err(SqlError::invalid(
                 "Use of CREATE TEMPORARY TABLE requires a script or session",
             )),
+        }
+    }
+
+    /// Makes the dataset of temporary tables, if it is not there.
+    fn hidden(&self, id: &DatasetId) -> Result<(), SqlError> {
+        if self.request.dry_run {
+            return Ok(());
+        }
+        let meta = self.dataset_meta();
+        match self.warehouse()?.create_dataset(id, meta) {
+            Ok(_) | Err(TableError::DatasetExists(_)) => Ok(()),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -180,6 +198,7 @@ impl Run<'_> {
             meta.clustering = clustering;
         }
         self.of_table(&parts.options, &mut meta).await?;
+        self.fleeting(id, &mut meta);
         meta.check()?;
         replaceable(&meta, old)?;
         if self.request.dry_run {
@@ -197,6 +216,13 @@ impl Run<'_> {
             }
         };
         self.put((id, old), meta, files, outcome)
+    }
+
+    /// What a temporary table leaves behind goes after a day.
+    fn fleeting(&self, id: &TableId, meta: &mut TableMeta) {
+        if self.scope.hidden.as_ref() == Some(&id.of()) {
+            meta.expires = self.request.now.checked_add_signed(TimeDelta::days(1));
+        }
     }
 
     fn put(

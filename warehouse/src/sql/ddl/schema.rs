@@ -21,14 +21,9 @@ impl Run<'_> {
         }
     }
 
-    /// Behind `CREATE SCHEMA`.
-    pub(super) async fn create_schema(&self, cursor: &mut Cursor<'_>) -> Result<Outcome, SqlError> {
-        let unless = cursor.take("IF NOT EXISTS");
-        let id = self.dataset(&cursor.path()?)?;
-        if cursor.take("DEFAULT COLLATE") {
-            return Err(SqlError::unsupported("DEFAULT COLLATE"));
-        }
-        let mut meta = DatasetMeta {
+    /// A new dataset where statements are run.
+    pub(super) fn dataset_meta(&self) -> DatasetMeta {
+        DatasetMeta {
             location: self
                 .engine
                 .catalog()
@@ -40,7 +35,17 @@ impl Run<'_> {
             table_expiration_ms: None,
             partition_expiration_ms: None,
             access: None,
-        };
+        }
+    }
+
+    /// Behind `CREATE SCHEMA`.
+    pub(super) async fn create_schema(&self, cursor: &mut Cursor<'_>) -> Result<Outcome, SqlError> {
+        let unless = cursor.take("IF NOT EXISTS");
+        let id = self.dataset(&cursor.path()?)?;
+        if cursor.take("DEFAULT COLLATE") {
+            return Err(SqlError::unsupported("DEFAULT COLLATE"));
+        }
+        let mut meta = self.dataset_meta();
         if cursor.word() == "OPTIONS" {
             self.of_dataset(&Options::read(cursor)?, &mut meta, true)
                 .await?;

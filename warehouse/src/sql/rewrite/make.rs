@@ -24,23 +24,12 @@ pub(crate) fn column(value: &str) -> Expr {
 
 /// A query of these columns over another, whose own columns are `c$0`, `c$1`, … in it.
 pub(crate) fn over(query: Query, items: Vec<(Expr, String)>) -> Query {
-    let inner: Vec<TableAliasColumnDef> = (0..items.len())
+    let inner = (0..items.len())
         .map(|at| TableAliasColumnDef {
             name: Ident::with_quote('"', format!("c${at}")),
             data_type: None,
         })
         .collect();
-    let mut alias = super::select::alias("rows$");
-    alias.columns = inner;
-    let from = TableWithJoins {
-        relation: TableFactor::Derived {
-            lateral: false,
-            subquery: Box::new(query),
-            alias: Some(alias),
-            sample: None,
-        },
-        joins: vec![],
-    };
     let projection = items
         .into_iter()
         .map(|(expr, name)| SelectItem::ExprWithAlias {
@@ -48,7 +37,30 @@ pub(crate) fn over(query: Query, items: Vec<(Expr, String)>) -> Query {
             alias: Ident::with_quote('"', name),
         })
         .collect();
-    select(projection, vec![from])
+    select(projection, vec![derived(query, inner)])
+}
+
+/// An aggregate of a query's rows.
+pub(crate) fn counted(query: Query, aggregate: Expr) -> Query {
+    let item = SelectItem::ExprWithAlias {
+        expr: aggregate,
+        alias: Ident::with_quote('"', "counted$"),
+    };
+    select(vec![item], vec![derived(query, vec![])])
+}
+
+fn derived(query: Query, columns: Vec<TableAliasColumnDef>) -> TableWithJoins {
+    let mut alias = super::select::alias("rows$");
+    alias.columns = columns;
+    TableWithJoins {
+        relation: TableFactor::Derived {
+            lateral: false,
+            subquery: Box::new(query),
+            alias: Some(alias),
+            sample: None,
+        },
+        joins: vec![],
+    }
 }
 
 /// `SELECT … FROM …` and nothing else.

@@ -5,6 +5,7 @@ mod lateral;
 pub(crate) mod make;
 pub(crate) mod pseudo;
 mod select;
+pub(crate) mod variables;
 
 use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
@@ -141,6 +142,17 @@ impl<'a> Rewrite<'a> {
     fn rewritten(&mut self, expr: Expr) -> Result<Expr, SqlError> {
         Ok(match expr {
             Expr::Value(value) => self.value(value.value)?,
+            Expr::Identifier(ident) if ident.value.starts_with("@@") => {
+                self.system(&ident.value[2..])?
+            }
+            Expr::CompoundIdentifier(parts)
+                if parts
+                    .first()
+                    .is_some_and(|part| part.value.starts_with("@@")) =>
+            {
+                let name: Vec<&str> = parts.iter().map(|part| part.value.as_str()).collect();
+                self.system(&name.join(".")[2..])?
+            }
             Expr::Identifier(ident) if ident.value.starts_with('@') => {
                 let name = ident.value.trim_start_matches('@').to_lowercase();
                 match self.context.values.get(&format!("@{name}")) {
@@ -275,6 +287,20 @@ impl<'a> Rewrite<'a> {
         })
     }
 
+    /// `@@name`.
+    fn system(&self, name: &str) -> Result<Expr, SqlError> {
+        match self
+            .context
+            .values
+            .get(&format!("@@{}", name.to_lowercase()))
+        {
+            Some(value) => Ok(value.clone()),
+            None => Err(SqlError::invalid(format!(
+                "System variable @@{name} is unknown, or cannot be used here"
+            ))),
+        }
+    }
+
     fn value(&self, value: Value) -> Result<Expr, SqlError> {
         Ok(match value {
             Value::SingleQuotedString(value)
@@ -404,6 +430,7 @@ impl VisitorMut for Rewrite<'_> {
     }
 
     fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<SqlError> {
+        select::exists(select);
         flow(select::value_table(select))
     }
 

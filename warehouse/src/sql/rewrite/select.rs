@@ -1,8 +1,10 @@
 //! SELECT lists, UNNEST and STRUCT.
 
+use std::ops::ControlFlow;
+
 use datafusion::sql::sqlparser::ast::{
-    Distinct, Expr, Ident, Select, SelectItem, StructField, TableAlias, TableAliasColumnDef,
-    TableFactor, ValueTableMode,
+    BinaryOperator, Distinct, Expr, Ident, Select, SelectItem, StructField, TableAlias,
+    TableAliasColumnDef, TableFactor, ValueTableMode, visit_expressions_mut,
 };
 
 use super::make::{call, text};
@@ -60,6 +62,30 @@ pub(super) fn named(select: &mut Select) -> Result<(), SqlError> {
         }
     }
     Ok(())
+}
+
+/// EXISTS among the columns of a SELECT without FROM, as a count: it is only executed as a condition of rows.
+pub(super) fn exists(select: &mut Select) {
+    if !select.from.is_empty() {
+        return;
+    }
+    let _ = visit_expressions_mut(&mut select.projection, |expr| {
+        if let Expr::Exists { subquery, negated } = expr {
+            let op = if *negated {
+                BinaryOperator::Eq
+            } else {
+                BinaryOperator::Gt
+            };
+            let counted = Expr::BinaryOp {
+                left: Box::new(call("count", vec![super::make::number(1)])),
+                op,
+                right: Box::new(super::make::number(0)),
+            };
+            let query = super::make::counted(subquery.as_ref().clone(), counted);
+            *expr = Expr::Subquery(Box::new(query));
+        }
+        ControlFlow::<()>::Continue(())
+    });
 }
 
 /// SELECT AS STRUCT is a SELECT of one STRUCT.
