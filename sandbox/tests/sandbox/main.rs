@@ -2,6 +2,7 @@
 
 mod bigquery;
 mod bigquery_data;
+mod bigquery_ddl;
 mod bigquery_hostile;
 mod bigquery_jobs;
 mod bigquery_queries;

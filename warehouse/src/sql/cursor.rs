@@ -104,12 +104,6 @@ impl<'a> Cursor<'a> {
         self.need(&Token::Gt)
     }
 
-    /// Whether a `>` is there.
-    #[expect(dead_code, reason = "scripts, which are being built, ask for it")]
-    pub(super) fn closes(&self) -> bool {
-        self.is(&Token::Gt) || self.is(&Token::ShiftRight)
-    }
-
     /// What is there should not be.
     pub(super) fn unexpected(&self) -> SqlError {
         match self.token() {

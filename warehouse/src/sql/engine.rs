@@ -87,7 +87,7 @@ impl Engine {
             script::Text::Statement(piece) => {
                 self.statement(&piece, &Scope::default(), request).await
             }
-            script::Text::Script(block) => script::run(self, &block, request).await,
+            script::Text::Script(block) => Box::pin(script::run(self, &block, request)).await,
         }
     }
 
@@ -106,9 +106,10 @@ impl Engine {
             return Ok(outcome);
         }
         match kind {
-            Kind::Query => self.query(piece, scope, request).await,
-            Kind::Ddl => ddl::run(self, scope, piece, request).await,
-            Kind::Dml => dml::run(self, scope, piece, request).await,
+            // What waits for all of this is large: it is not to lie on the stack of who asks.
+            Kind::Query => Box::pin(self.query(piece, scope, request)).await,
+            Kind::Ddl => Box::pin(ddl::run(self, scope, piece, request)).await,
+            Kind::Dml => Box::pin(dml::run(self, scope, piece, request)).await,
             Kind::Script => Err(SqlError::unsupported(format!(
                 "the statement {}",
                 piece.word(0)
@@ -226,23 +227,32 @@ impl Engine {
     /// What the statement of a request did, if it was done before a kill.
     fn already(&self, request: &Request) -> Option<Outcome> {
         let stamp = request.job.as_ref()?;
-        let outcome = request.diary.as_ref()?.did(stamp)?;
+        let (outcome, over) = request.diary.as_ref()?.did(stamp)?;
+        if over {
+            return Some(outcome);
+        }
         let warehouse = self.catalog.warehouse()?;
         let target = outcome.target.as_ref();
-        let done = !warehouse.bearing(stamp).is_empty()
-            || target.is_some_and(|target| {
+        let bearing = warehouse.bearing(stamp);
+        let done = match target {
+            None => !bearing.is_empty(),
+            Some(target) => {
                 // What is gone bears no stamp, nor does a dataset.
-                let there = if target.table.table.is_empty() {
+                let dataset = target.table.table.is_empty();
+                let there = if dataset {
                     warehouse.dataset(&target.table.of()).is_ok()
                 } else {
                     warehouse.table(&target.table).is_ok()
                 };
                 match target.operation {
                     Operation::Drop => !there,
-                    Operation::Create => there && target.table.table.is_empty(),
-                    _ => false,
+                    Operation::Create if dataset => there,
+                    // A table that got another name is gone when all of it is done.
+                    Operation::Alter if !there => !bearing.is_empty(),
+                    _ => bearing.contains(&target.table),
                 }
-            });
+            }
+        };
         done.then_some(outcome)
     }
 

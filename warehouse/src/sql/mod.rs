@@ -29,3 +29,4 @@ pub use engine::Engine;
 pub use error::SqlError;
 pub use parameter::{Parameter, ParameterValue};
 pub use request::{Affected, Child, Diary, Operation, Outcome, Request, Target};
+pub use script::hidden_dataset;

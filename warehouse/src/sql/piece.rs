@@ -145,6 +145,15 @@ impl Piece {
         }
     }
 
+    /// Where it begins and ends: lines and columns.
+    pub(super) fn place(&self) -> ((u64, u64), (u64, u64)) {
+        let at = |at: Location| (at.line, at.column);
+        match (self.tokens.first(), self.tokens.last()) {
+            (Some(first), Some(last)) => (at(first.span.start), at(last.span.end)),
+            _ => ((0, 0), (0, 0)),
+        }
+    }
+
     /// The word at a place in capital letters; nothing if there is none or it is quoted.
     pub(super) fn word(&self, at: usize) -> String {
         match self.tokens.get(at).map(|token| &token.token) {

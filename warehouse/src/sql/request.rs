@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use datafusion::arrow::array::RecordBatch;
+use serde_json::{Value, json};
 
 use super::error::SqlError;
 use super::parameter::Parameter;
@@ -60,8 +61,9 @@ pub trait Diary: fmt::Debug + Send + Sync {
     /// It cannot be written down; nothing is changed.
     fn will(&self, stamp: &str, outcome: &Outcome) -> Result<(), SqlError>;
 
-    /// What was written down for a stamp, if anything was.
-    fn did(&self, _stamp: &str) -> Option<Outcome> {
+    /// What was written down for a stamp before a kill, if anything was, and whether anything was written down for another
+    /// one after it: then it was done.
+    fn did(&self, _stamp: &str) -> Option<(Outcome, bool)> {
         None
     }
 
@@ -72,6 +74,9 @@ pub trait Diary: fmt::Debug + Send + Sync {
     fn note(&self, _number: usize, _text: Vec<u8>) -> Result<(), SqlError> {
         Ok(())
     }
+
+    /// A statement of a script was run.
+    fn ran(&self, _child: &Child) {}
 
     /// The n-th such thing, if the script came so far before it was killed.
     fn noted(&self, _number: usize) -> Option<Vec<u8>> {
@@ -111,6 +116,74 @@ impl Outcome {
             target: None,
             children: Vec::new(),
         }
+    }
+}
+
+/// Statements that change something, as a note has them.
+const CHANGES: [&str; 21] = [
+    "INSERT",
+    "UPDATE",
+    "DELETE",
+    "MERGE",
+    "TRUNCATE_TABLE",
+    "CREATE_TABLE",
+    "CREATE_TABLE_AS_SELECT",
+    "CREATE_VIEW",
+    "CREATE_SCHEMA",
+    "DROP_TABLE",
+    "DROP_VIEW",
+    "DROP_SCHEMA",
+    "ALTER_TABLE",
+    "ALTER_VIEW",
+    "ALTER_SCHEMA",
+    "LOAD_DATA",
+    "EXPORT_DATA",
+    "SELECT",
+    "SCRIPT",
+    "ASSERT",
+    "CALL",
+];
+
+impl Outcome {
+    /// What a statement that changes something did, for a diary.
+    #[must_use]
+    pub fn to_note(&self) -> Value {
+        let affected = self
+            .affected
+            .map(|rows| [rows.inserted, rows.updated, rows.deleted]);
+        let target = self
+            .target
+            .as_ref()
+            .map(|target| json!({ "table": target.table, "operation": target.operation.name() }));
+        json!({
+            "statement": self.statement_type,
+            "bytes": self.bytes_processed,
+            "affected": affected,
+            "target": target,
+        })
+    }
+
+    /// The same read again; none if it is no such note.
+    #[must_use]
+    pub fn of_note(note: &Value) -> Option<Self> {
+        let statement = note["statement"].as_str()?;
+        let mut outcome = Self::of(CHANGES.into_iter().find(|one| *one == statement)?);
+        outcome.bytes_processed = note["bytes"].as_u64()?;
+        if let Some([inserted, updated, deleted]) = note["affected"].as_array().map(Vec::as_slice) {
+            outcome.affected = Some(Affected {
+                inserted: inserted.as_u64()?,
+                updated: updated.as_u64()?,
+                deleted: deleted.as_u64()?,
+            });
+        }
+        if !note["target"].is_null() {
+            let word = note["target"]["operation"].as_str()?;
+            outcome.target = Some(Target {
+                table: serde_json::from_value(note["target"]["table"].clone()).ok()?,
+                operation: Operation::ALL.into_iter().find(|one| one.name() == word)?,
+            });
+        }
+        Some(outcome)
     }
 }
 
@@ -158,6 +231,14 @@ pub enum Operation {
 }
 
 impl Operation {
+    const ALL: [Self; 5] = [
+        Self::Create,
+        Self::Replace,
+        Self::Skip,
+        Self::Drop,
+        Self::Alter,
+    ];
+
     /// As `ddlOperationPerformed` has it.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -178,8 +259,10 @@ pub struct Child {
     pub number: usize,
     /// Its text.
     pub text: String,
+    /// Where it begins and ends: lines and columns from 1.
+    pub place: ((u64, u64), (u64, u64)),
     /// What it gave.
-    pub outcome: Outcome,
+    pub result: Result<Outcome, SqlError>,
     /// When it began.
     pub started: DateTime<Utc>,
     /// When it ended.

@@ -11,3 +11,4 @@ mod loads;
 mod loads_text;
 mod oracle;
 mod reading;
+mod scripts_killed;

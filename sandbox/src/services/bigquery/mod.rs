@@ -49,6 +49,8 @@ pub(crate) struct Bigquery {
     public: String,
     /// Files that were uploaded for jobs.
     uploads: PathBuf,
+    /// What jobs write down for when they are run again.
+    scripts: PathBuf,
     jobs: jobs::Jobs,
     sessions: jobs::Sessions,
     seen: data::Seen,
@@ -77,6 +79,8 @@ impl Bigquery {
             .map_err(io::Error::other)?;
         let uploads = folder.join("uploads");
         std::fs::create_dir_all(&uploads)?;
+        let scripts = folder.join("scripts");
+        std::fs::create_dir_all(&scripts)?;
         // Names that are given never come again, also not after a restart.
         let first = u64::try_from(clock().timestamp_micros()).unwrap_or(0);
         let bigquery = Arc::new(Self {
@@ -85,6 +89,7 @@ impl Bigquery {
             clock,
             public: public.to_owned(),
             uploads,
+            scripts,
             jobs: jobs::Jobs::open(&folder.join("jobs.jsonl"))?,
             sessions: jobs::Sessions::default(),
             seen: data::Seen::default(),

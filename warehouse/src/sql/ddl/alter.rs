@@ -228,6 +228,7 @@ impl Run<'_> {
         if self.request.dry_run {
             return Ok(outcome);
         }
+        self.engine.will(self.request, &outcome)?;
         if !there {
             let job = Copy {
                 sources: vec![(id.clone(), None)],

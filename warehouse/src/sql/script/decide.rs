@@ -18,6 +18,9 @@ use crate::sql::scope::{Scope, Variable};
 
 /// Rows of a query that are larger are not written down: it is run again.
 const LARGEST: usize = 16 << 20;
+/// What a note begins with.
+const ROWS: u8 = 0;
+const FAILED: u8 = 1;
 
 impl Run<'_> {
     /// The value of an expression.
@@ -92,18 +95,42 @@ impl Run<'_> {
         request: &Request,
     ) -> Result<Outcome, SqlError> {
         let note = self.next_note();
-        if let Some(diary) = &request.diary
-            && let Some(found) = diary.noted(note)
-        {
+        let Some(diary) = &request.diary else {
+            return self.engine.statement(query, scope, request).await;
+        };
+        if let Some(found) = diary.noted(note) {
             return decoded(&found);
         }
-        let outcome = self.engine.statement(query, scope, request).await?;
-        if let Some(diary) = &request.diary
-            && let Some(text) = encoded(&outcome)?
-        {
+        let found = self.engine.statement(query, scope, request).await;
+        let text = match &found {
+            Ok(outcome) => encoded(outcome)?,
+            Err(error) => Some(of_error(error)?),
+        };
+        if let Some(text) = text {
             diary.note(note, text)?;
         }
-        Ok(outcome)
+        found
+    }
+
+    /// What a statement gives that changes something. That it failed decides, too; what it did is in the diary otherwise.
+    pub(super) async fn changed(
+        &mut self,
+        piece: &Piece,
+        scope: &Scope,
+        request: &Request,
+    ) -> Result<Outcome, SqlError> {
+        let note = self.next_note();
+        let Some(diary) = &request.diary else {
+            return self.engine.statement(piece, scope, request).await;
+        };
+        if let Some(found) = diary.noted(note) {
+            return decoded(&found);
+        }
+        let found = self.engine.statement(piece, scope, request).await;
+        if let Err(error) = &found {
+            diary.note(note, of_error(error)?)?;
+        }
+        found
     }
 }
 
@@ -121,6 +148,36 @@ fn failed(error: impl std::fmt::Display) -> SqlError {
     SqlError::backend(format!("the diary of the script: {error}"))
 }
 
+/// Reasons of errors that a note may have.
+const REASONS: [&str; 11] = [
+    "invalidQuery",
+    "notFound",
+    "duplicate",
+    "resourceInUse",
+    "resourcesExceeded",
+    "bytesBilledLimitExceeded",
+    "notImplemented",
+    "accessDenied",
+    "invalid",
+    "stopped",
+    "backendError",
+];
+
+fn of_error(error: &SqlError) -> Result<Vec<u8>, SqlError> {
+    let mut text = vec![FAILED];
+    text.extend(serde_json::to_vec(&(error.reason, &error.message)).map_err(failed)?);
+    Ok(text)
+}
+
+fn error_of(text: &[u8]) -> Result<SqlError, SqlError> {
+    let (reason, message): (String, String) = serde_json::from_slice(text).map_err(failed)?;
+    let reason = REASONS.into_iter().find(|one| *one == reason);
+    Ok(SqlError {
+        reason: reason.unwrap_or("backendError"),
+        message,
+    })
+}
+
 /// The schema, the bytes that were read, and the rows.
 fn encoded(outcome: &Outcome) -> Result<Option<Vec<u8>>, SqlError> {
     let size: usize = outcome
@@ -132,7 +189,8 @@ fn encoded(outcome: &Outcome) -> Result<Option<Vec<u8>>, SqlError> {
         return Ok(None);
     }
     let head = serde_json::to_vec(&(&outcome.schema, outcome.bytes_processed)).map_err(failed)?;
-    let mut text = (head.len() as u64).to_le_bytes().to_vec();
+    let mut text = vec![ROWS];
+    text.extend((head.len() as u64).to_le_bytes());
     text.extend(head);
     let arrow = Arc::new(outcome.schema.to_arrow());
     let mut writer = StreamWriter::try_new(&mut text, &arrow).map_err(failed)?;
@@ -146,6 +204,11 @@ fn encoded(outcome: &Outcome) -> Result<Option<Vec<u8>>, SqlError> {
 
 fn decoded(text: &[u8]) -> Result<Outcome, SqlError> {
     let broken = || failed("it is broken");
+    let text = match text.split_first() {
+        Some((&ROWS, text)) => text,
+        Some((&FAILED, text)) => return Err(error_of(text)?),
+        _ => return Err(broken()),
+    };
     let (length, rest) = text.split_first_chunk::<8>().ok_or_else(broken)?;
     let length = usize::try_from(u64::from_le_bytes(*length)).map_err(failed)?;
     let (head, rows) = rest.split_at_checked(length).ok_or_else(broken)?;

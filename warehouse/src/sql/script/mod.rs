@@ -11,6 +11,8 @@ mod read;
 mod run;
 mod values;
 
+pub use values::hidden_dataset;
+
 use std::sync::Arc;
 
 use super::engine::Engine;

@@ -86,18 +86,15 @@ impl<'a> Run<'a> {
             }
             Flow::Next | Flow::Return => {}
         }
-        if let Some(last) = self
-            .children
-            .iter()
-            .rfind(|child| child.outcome.statement_type == "SELECT")
-        {
-            outcome.schema = last.outcome.schema.clone();
-            outcome.batches.clone_from(&last.outcome.batches);
+        for child in &mut self.children {
+            if let Ok(one) = &mut child.result
+                && one.statement_type == "SELECT"
+            {
+                outcome.schema = one.schema.clone();
+                outcome.batches = std::mem::take(&mut one.batches);
+            }
         }
         outcome.bytes_processed = self.bytes;
-        for child in &mut self.children {
-            child.outcome.batches.clear();
-        }
         outcome.children = self.children;
         Ok(outcome)
     }
@@ -521,24 +518,31 @@ impl<'a> Run<'a> {
             .as_ref()
             .map(|job| format!("{job}_{number}"));
         request.now = started;
-        let outcome = match piece.kind()? {
-            Of::Query => self.remembered(piece, scope, &request).await?,
-            _ => self.engine.statement(piece, scope, &request).await?,
+        let result = match piece.kind()? {
+            Of::Query => self.remembered(piece, scope, &request).await,
+            _ => self.changed(piece, scope, &request).await,
         };
-        self.read(outcome.bytes_processed);
-        self.counted(
-            "row_count",
-            outcome.affected.map(|affected| affected.rows()),
-        );
-        self.named(&outcome);
-        self.children.push(Child {
+        if let Ok(outcome) = &result {
+            self.read(outcome.bytes_processed);
+            self.counted(
+                "row_count",
+                outcome.affected.map(|affected| affected.rows()),
+            );
+            self.named(outcome);
+        }
+        let child = Child {
             number,
             text: piece.source().to_owned(),
-            outcome: outcome.clone(),
+            place: piece.place(),
+            result: result.clone(),
             started,
             ended: self.engine.now(&self.request),
-        });
-        Ok(outcome)
+        };
+        if let Some(diary) = &self.request.diary {
+            diary.ran(&child);
+        }
+        self.children.push(child);
+        result
     }
 
     /// Temporary tables come and go.

@@ -16,7 +16,8 @@ use crate::sql::scope::Variable;
 use crate::tables::DatasetId;
 
 /// Where the temporary tables of a job are: a dataset that no list shows.
-pub(in crate::sql) fn hidden_dataset(project: &str, job: &str) -> DatasetId {
+#[must_use]
+pub fn hidden_dataset(project: &str, job: &str) -> DatasetId {
     let sum = job.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |sum, byte| {
         (sum ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
     });

@@ -196,6 +196,9 @@ impl New {
             upload: self.upload,
             request: self.request,
             version: 1,
+            parent: None,
+            frame: None,
+            children: 0,
         };
         let job = bigquery.jobs.add(job)?;
         if !done && !job.vanished() {
@@ -290,6 +293,9 @@ async fn dry(state: &Arc<State>, new: New) -> Answer {
         upload: None,
         request: None,
         version: 1,
+        parent: None,
+        frame: None,
+        children: 0,
     };
     if new.kind != Kind::Query {
         return Err(Refusal::unsupported("dry runs of jobs other than queries"));

@@ -106,7 +106,7 @@ pub(super) async fn list(state: Arc<State>, call: Call) -> Answer {
     let (from, to) = (moment("minCreationTime")?, moment("maxCreationTime")?);
     let parent = call
         .query("parentJobId")
-        .is_some_and(|parent| !parent.is_empty());
+        .filter(|parent| !parent.is_empty());
     let project = call.part("projectId");
     let mut found: Vec<Arc<Job>> = state
         .bigquery
@@ -117,7 +117,7 @@ pub(super) async fn list(state: Arc<State>, call: Call) -> Answer {
         .map(|(_, job)| job)
         .filter(|job| {
             job.project == project
-                && !parent
+                && job.parent.as_deref() == parent
                 && !job.vanished()
                 && (states.is_empty() || states.iter().any(|one| one == job.phase.name()))
                 && from.is_none_or(|from| job.created >= from)

@@ -5,6 +5,7 @@
 //! that the table bears. If it did not, the job runs again from its beginning.
 
 mod copy;
+mod diary;
 mod extract;
 mod insert;
 mod load;

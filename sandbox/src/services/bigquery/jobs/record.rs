@@ -40,6 +40,15 @@ pub(super) struct Job {
     pub(super) request: Option<String>,
     /// Counts its changes.
     pub(super) version: u64,
+    /// The script that it is a statement of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) parent: Option<String>,
+    /// Where it stands in the script.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) frame: Option<Value>,
+    /// Statements of a script that were run.
+    #[serde(default)]
+    pub(super) children: u64,
 }
 
 /// What a job does.

@@ -242,6 +242,12 @@ fn finish(bigquery: &Bigquery, key: &str, result: Result<Done, Vec<JobError>>) {
     if let Some(path) = upload {
         let _ = std::fs::remove_file(path);
     }
+    // A kill before this leaves what nobody sees, and temporary tables have an end of their own.
+    if let Some(job) = bigquery.jobs.shelf.get(key)
+        && job.kind == Kind::Query
+    {
+        select::forget(bigquery, &job);
+    }
 }
 
 async fn run(bigquery: &Arc<Bigquery>, key: &str, stop: &Stop) -> Result<Done, Vec<JobError>> {

@@ -6,12 +6,13 @@ use chrono::TimeDelta;
 use serde_json::{Map, Value, json};
 use tidemill_warehouse::Located;
 use tidemill_warehouse::load::{Format, Load, LoadError, Source, WriteMode, write_rows};
-use tidemill_warehouse::sql::{Diary, Outcome, Parameter, Request, SqlError};
+use tidemill_warehouse::sql::{Outcome, Parameter, Request, SqlError, hidden_dataset};
 use tidemill_warehouse::tables::{DatasetId, DatasetMeta, TableError, TableId, TableMeta, Target};
 
 use super::super::json::{count, dataset_id, flag, given, table_id, table_reference, text, word};
 use super::super::refusal::missing;
 use super::super::{Bigquery, schema, shape};
+use super::diary::{self, Noted};
 use super::load;
 use super::record::{Done, Job, JobError, of_load};
 use super::run::{Work, refused};
@@ -173,7 +174,7 @@ fn parameters(config: &Value) -> Result<Vec<Parameter>, Refusal> {
 }
 
 /// Bytes that are billed for those that were read.
-fn billed(bytes: u64) -> u64 {
+pub(super) fn billed(bytes: u64) -> u64 {
     match bytes {
         0 => 0,
         bytes => bytes
@@ -254,10 +255,19 @@ impl Query {
 /// The part of the statistics that belongs to a query.
 pub(super) fn statistics(outcome: &Outcome, tables: &[TableId], dry: bool) -> Value {
     let bytes = outcome.bytes_processed;
-    let tables: Vec<Value> = tables.iter().map(table_reference).collect();
+    let tables: Vec<Value> = tables
+        .iter()
+        .filter(|table| !table.dataset.starts_with('_'))
+        .map(table_reference)
+        .collect();
+    let charged = match outcome.statement_type {
+        // Each statement is charged by itself.
+        "SCRIPT" => diary::billed(&outcome.children),
+        _ => billed(bytes),
+    };
     let mut shown = json!({
         "totalBytesProcessed": bytes.to_string(),
-        "totalBytesBilled": if dry { "0".to_owned() } else { billed(bytes).to_string() },
+        "totalBytesBilled": if dry { "0".to_owned() } else { charged.to_string() },
         "billingTier": i32::from(bytes > 0),
         "cacheHit": false,
         "statementType": outcome.statement_type,
@@ -302,38 +312,14 @@ fn changes(outcome: &Outcome, shown: &mut Map<String, Value>) {
     }
 }
 
-/// What a job writes down before a statement of it changes something.
-struct Noted {
-    work: Work,
-    catalog: Located,
-}
-
-impl std::fmt::Debug for Noted {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Noted")
-    }
-}
-
-impl Diary for Noted {
-    fn will(&self, _stamp: &str, outcome: &Outcome) -> Result<(), SqlError> {
-        self.work.prepare(Done {
-            statistics: statistics(outcome, &self.catalog.tables(), false),
-            bytes_processed: Some(outcome.bytes_processed),
-            ..Done::default()
-        });
-        Ok(())
-    }
-}
-
 pub(super) async fn run(work: Work) -> Result<Done, Vec<JobError>> {
     let job = Arc::clone(&work.job);
     let mut query = read(job.part(), &work.bigquery, &job.project).map_err(refused)?;
     let catalog = Located::new(work.bigquery.warehouse.clone(), &job.location);
     query.request.job = Some(job.key());
-    query.request.diary = Some(Arc::new(Noted {
-        work: work.clone(),
-        catalog: catalog.clone(),
-    }));
+    let diary = Noted::open(work.clone(), catalog.clone())
+        .map_err(|error| vec![JobError::new("backendError", error.to_string())])?;
+    query.request.diary = Some(Arc::new(diary));
     let engine = work.bigquery.engine.over(Arc::new(catalog.clone()));
     let outcome = tokio::select! {
         outcome = engine.run(&query.request) => outcome,
@@ -349,7 +335,7 @@ pub(super) async fn run(work: Work) -> Result<Done, Vec<JobError>> {
             bytes_processed: Some(outcome.bytes_processed),
             ..Done::default()
         };
-        if outcome.statement_type != "SELECT" {
+        if outcome.schema.fields.is_empty() || outcome.target.is_some() {
             return Ok(done);
         }
         // The rows are kept for who asks for the results, whatever becomes of the table that they are written to.
@@ -363,6 +349,20 @@ pub(super) async fn run(work: Work) -> Result<Done, Vec<JobError>> {
         Ok(done)
     })
     .await
+}
+
+/// What was kept for a job while it ran is not needed any more.
+pub(super) fn forget(bigquery: &Bigquery, job: &Job) {
+    diary::forget(&bigquery.scripts, &job.key());
+    let project = given(job.part(), "defaultDataset")
+        .and_then(|dataset| dataset.get("projectId"))
+        .and_then(Value::as_str)
+        .unwrap_or(&job.project);
+    let id = hidden_dataset(project, &job.key());
+    match bigquery.warehouse.delete_dataset(&id, true) {
+        Ok(()) | Err(TableError::NoDataset(_)) => {}
+        Err(error) => tracing::warn!("temporary tables stay: {error}"),
+    }
 }
 
 pub(super) fn failed(error: SqlError) -> JobError {
@@ -385,7 +385,7 @@ fn written(work: &Work, load: &Load, outcome: &Outcome, done: &Done) -> Result<(
 }
 
 /// A table that nobody sees, for the rows of one query.
-fn anonymous(bigquery: &Bigquery, job: &Job) -> Result<TableId, TableError> {
+pub(super) fn anonymous(bigquery: &Bigquery, job: &Job) -> Result<TableId, TableError> {
     let place: String = job
         .location
         .chars()
@@ -409,7 +409,12 @@ fn anonymous(bigquery: &Bigquery, job: &Job) -> Result<TableId, TableError> {
     Ok(id.table(format!("anon{name}")))
 }
 
-fn kept(bigquery: &Bigquery, id: TableId, outcome: &Outcome) -> Result<TableId, TableError> {
+/// Keeps the rows of a query in a table.
+pub(super) fn kept(
+    bigquery: &Bigquery,
+    id: TableId,
+    outcome: &Outcome,
+) -> Result<TableId, TableError> {
     let warehouse = &bigquery.warehouse;
     let mut meta = TableMeta::new(outcome.schema.clone());
     meta.expires = Some(bigquery.now() + KEPT);

@@ -78,12 +78,18 @@ fn configuration(job: &Job) -> Value {
     if let Value::Object(map) = &mut configuration {
         map.insert("jobType".into(), kind);
         // Where the rows of a query are, also if the job did not say.
-        if let (Kind::Query, Some(result), Some(Value::Object(query))) =
-            (job.kind, &job.done.result, map.get_mut("query"))
+        let statistics = &job.done.statistics;
+        let made = statistics
+            .get("ddlTargetTable")
+            .filter(|_| statistics["statementType"] == "CREATE_TABLE_AS_SELECT");
+        let result = job.done.result.as_ref();
+        let place = result
+            .map(super::super::json::table_reference)
+            .or_else(|| made.cloned());
+        if let (Kind::Query, Some(place), Some(Value::Object(query))) =
+            (job.kind, place, map.get_mut("query"))
         {
-            query
-                .entry("destinationTable")
-                .or_insert_with(|| super::super::json::table_reference(result));
+            query.entry("destinationTable").or_insert(place);
         }
     }
     configuration
@@ -102,6 +108,12 @@ fn statistics(job: &Job) -> Value {
         shown.insert("totalSlotMs".into(), json!(millis));
         shown.insert("finalExecutionDurationMs".into(), json!(millis));
     }
+    let more = object(json!({
+        "parentJobId": job.parent,
+        "scriptStatistics": job.frame,
+        "numChildJobs": (job.children > 0).then(|| job.children.to_string()),
+    }));
+    shown.extend(more);
     if job.done.statistics.is_object() {
         shown.insert(job.kind.name().into(), job.done.statistics.clone());
     }
