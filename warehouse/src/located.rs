@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
-use crate::sql::{Catalog, Relation, SqlError, TableName};
+use crate::sql::{Catalog, JobRow, Relation, SqlError, TableName};
 use crate::tables::{DatasetId, TableError, TableId, Warehouse};
 
 /// The tables of a warehouse for queries in one location: those of datasets elsewhere are not there. Clones share what
@@ -13,8 +13,12 @@ use crate::tables::{DatasetId, TableError, TableId, Warehouse};
 #[derive(Clone)]
 pub struct Located {
     warehouse: Warehouse,
+    jobs: Option<Jobs>,
     found: Arc<Mutex<Found>>,
 }
+
+/// Looks up the jobs of a project in a location.
+type Jobs = Arc<dyn Fn(&str, &str) -> Vec<JobRow> + Send + Sync>;
 
 #[derive(Default)]
 struct Found {
@@ -36,8 +40,19 @@ impl Located {
     pub fn anywhere(warehouse: Warehouse) -> Self {
         Self {
             warehouse,
+            jobs: None,
             found: Arc::default(),
         }
+    }
+
+    /// With jobs, for `INFORMATION_SCHEMA.JOBS`.
+    #[must_use]
+    pub fn with_jobs(
+        mut self,
+        jobs: impl Fn(&str, &str) -> Vec<JobRow> + Send + Sync + 'static,
+    ) -> Self {
+        self.jobs = Some(Arc::new(jobs));
+        self
     }
 
     fn found(&self) -> std::sync::MutexGuard<'_, Found> {
@@ -141,9 +156,13 @@ impl Catalog for Located {
         Err(SqlError {
             reason: "invalidQuery",
             message: format!(
-                "The job runs in {settled} and cannot make a dataset in {location}; say the location of the dataset for the job"
+                "The job runs in {settled} and cannot make or look at what is in {location}; say that location for the job"
             ),
         })
+    }
+
+    fn jobs(&self, project: &str, location: &str) -> Option<Vec<JobRow>> {
+        self.jobs.as_ref().map(|jobs| jobs(project, location))
     }
 
     fn location(&self) -> Option<String> {

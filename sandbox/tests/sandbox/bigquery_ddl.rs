@@ -210,3 +210,25 @@ async fn a_script_that_the_sandbox_ended_within_goes_on_where_it_was() {
     let left = std::fs::read_dir(folder.path().join("bigquery/scripts")).unwrap();
     assert_eq!(left.count(), 0, "diaries go with their jobs");
 }
+
+#[tokio::test]
+async fn jobs_can_be_asked_for_by_sql() {
+    let kit = kit().await;
+    ran(&kit, "one", "CREATE TABLE d.t AS SELECT 1 AS x").await;
+    let (status, _) = kit
+        .ask(
+            "POST",
+            &format!("{BASE}/jobs"),
+            job("bad", query("SELECT nope")),
+        )
+        .await;
+    assert_eq!(status, 400);
+    let text = "SELECT job_id, statement_type, state, error_result.reason FROM `region-us`.INFORMATION_SCHEMA.JOBS_BY_PROJECT WHERE job_id IN ('one', 'bad') ORDER BY job_id";
+    assert_eq!(
+        rows(&kit, text).await,
+        [
+            "bad,NULL,DONE,invalidQuery",
+            "one,CREATE_TABLE_AS_SELECT,DONE,NULL"
+        ]
+    );
+}

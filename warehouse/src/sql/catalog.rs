@@ -6,6 +6,7 @@ use datafusion::catalog::TableProvider;
 use futures_util::future::BoxFuture;
 
 use super::error::SqlError;
+use super::information::JobRow;
 use super::request::Request;
 use crate::tables::{DatasetId, Scan, Warehouse};
 
@@ -56,6 +57,11 @@ pub trait Catalog: Send + Sync {
     /// The statement is run elsewhere.
     fn settle(&self, _location: &str) -> Result<(), SqlError> {
         Ok(())
+    }
+
+    /// The jobs of a project in a location; none if they are not known.
+    fn jobs(&self, _project: &str, _location: &str) -> Option<Vec<JobRow>> {
+        None
     }
 
     /// Where statements are run, if that is known.

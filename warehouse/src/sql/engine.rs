@@ -29,7 +29,7 @@ use super::rewrite::{Rewrite, pseudo, variables};
 use super::rows::Rows;
 use super::scope::Scope;
 use super::shown::{shown, written_names};
-use super::{ddl, dml, script};
+use super::{ddl, dml, information, script};
 use crate::tables::{Meter, TableId, Warehouse};
 use crate::{Field, Schema};
 
@@ -329,6 +329,15 @@ impl Engine {
             rewrite.run(&mut query)?;
             let mut hidden = HashSet::new();
             for table in rewrite.tables {
+                if let Some(view) = information::view(&table.parts, request) {
+                    let rows = information::rows(self.catalog.as_ref(), &view)?;
+                    let frame = session
+                        .ctx
+                        .read_batch(rows)
+                        .map_err(|error| SqlError::from_engine(&error, words))?;
+                    present(frame, &table.planned, session)?;
+                    continue;
+                }
                 let name = match table.parts.as_slice() {
                     [one] if scope.temporary.contains_key(&one.to_lowercase()) => {
                         TableName::from(&scope.temporary[&one.to_lowercase()])
@@ -407,18 +416,7 @@ impl Engine {
                 frame.select(columns).map_err(failed)?
             }
         };
-        let mut columns = Vec::new();
-        for field in frame.schema().fields() {
-            let lower = field.name().to_lowercase();
-            session.names.insert(lower.clone(), field.name().clone());
-            session.columns.insert(lower.clone());
-            columns.push(ident(field.name()).alias(lower));
-        }
-        let view = frame.select(columns).map_err(failed)?.into_view();
-        session
-            .ctx
-            .register_table(datafusion::common::TableReference::bare(planned), view)
-            .map_err(failed)?;
+        present(frame, planned, session)?;
         Ok(pseudo)
     }
 
@@ -464,6 +462,24 @@ impl Engine {
             .select(columns)
             .map_err(|error| SqlError::from_engine(&error, &words))
     }
+}
+
+/// Gives a session a table under the name that it has while it is planned.
+fn present(frame: DataFrame, planned: &str, session: &mut Session) -> Result<(), SqlError> {
+    let failed = |error: DataFusionError| SqlError::from_engine(&error, &Words::default());
+    let mut columns = Vec::new();
+    for field in frame.schema().fields() {
+        let lower = field.name().to_lowercase();
+        session.names.insert(lower.clone(), field.name().clone());
+        session.columns.insert(lower.clone());
+        columns.push(ident(field.name()).alias(lower));
+    }
+    let view = frame.select(columns).map_err(failed)?.into_view();
+    session
+        .ctx
+        .register_table(datafusion::common::TableReference::bare(planned), view)
+        .map_err(failed)?;
+    Ok(())
 }
 
 /// Refuses a statement that reads more than it may.

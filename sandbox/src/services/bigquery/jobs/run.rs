@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tidemill_warehouse::sql::JobRow;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -21,7 +22,7 @@ use crate::shelf::Shelf;
 
 /// All jobs.
 pub(in super::super) struct Jobs {
-    pub(super) shelf: Shelf<Job>,
+    pub(super) shelf: Arc<Shelf<Job>>,
     running: Mutex<HashMap<String, Running>>,
     /// Changes whenever a job does.
     changes: watch::Sender<u64>,
@@ -83,11 +84,24 @@ impl Stop {
 impl Jobs {
     pub(in super::super) fn open(path: &Path) -> io::Result<Self> {
         Ok(Self {
-            shelf: Shelf::open(path)?,
+            shelf: Arc::new(Shelf::open(path)?),
             running: Mutex::default(),
             changes: watch::Sender::new(0),
             closing: AtomicBool::new(false),
         })
+    }
+
+    /// Looks up jobs as `INFORMATION_SCHEMA` has them.
+    pub(super) fn rows(&self) -> impl Fn(&str, &str) -> Vec<JobRow> + Send + Sync + 'static {
+        let shelf = Arc::clone(&self.shelf);
+        move |project, location| {
+            shelf
+                .under(&format!("{project}:{location}."))
+                .iter()
+                .filter(|(_, job)| !job.vanished())
+                .map(|(_, job)| super::shown::row(job))
+                .collect()
+        }
     }
 
     fn running(&self) -> MutexGuard<'_, HashMap<String, Running>> {

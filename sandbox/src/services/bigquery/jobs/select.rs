@@ -212,6 +212,7 @@ impl Query {
             Some(location) => Located::new(bigquery.warehouse.clone(), location),
             None => Located::anywhere(bigquery.warehouse.clone()),
         };
+        let catalog = catalog.with_jobs(bigquery.jobs.rows());
         let engine = bigquery.engine.over(Arc::new(catalog.clone()));
         let mut request = self.request.clone();
         request.dry_run = true;
@@ -315,7 +316,8 @@ fn changes(outcome: &Outcome, shown: &mut Map<String, Value>) {
 pub(super) async fn run(work: Work) -> Result<Done, Vec<JobError>> {
     let job = Arc::clone(&work.job);
     let mut query = read(job.part(), &work.bigquery, &job.project).map_err(refused)?;
-    let catalog = Located::new(work.bigquery.warehouse.clone(), &job.location);
+    let catalog = Located::new(work.bigquery.warehouse.clone(), &job.location)
+        .with_jobs(work.bigquery.jobs.rows());
     query.request.job = Some(job.key());
     let diary = Noted::open(work.clone(), catalog.clone())
         .map_err(|error| vec![JobError::new("backendError", error.to_string())])?;

@@ -1,9 +1,38 @@
 //! Jobs as REST has them.
 
 use serde_json::{Map, Value, json};
+use tidemill_warehouse::sql::JobRow;
 
 use super::super::json::object;
 use super::record::{Job, JobError, Kind, Phase};
+
+/// Who asks for everything.
+const USER: &str = "sandbox@tidemill.invalid";
+
+/// As `INFORMATION_SCHEMA.JOBS` has it.
+pub(super) fn row(job: &Job) -> JobRow {
+    let statistics = &job.done.statistics;
+    let word = |value: &Value| value.as_str().map(str::to_owned);
+    JobRow {
+        created: job.created,
+        started: job.started,
+        ended: job.ended,
+        id: job.id.clone(),
+        parent: job.parent.clone(),
+        user: USER.to_owned(),
+        kind: job.kind.name().to_uppercase(),
+        statement_type: word(&statistics["statementType"]),
+        query: word(&job.part()["query"]),
+        state: job.phase.name().to_owned(),
+        bytes_processed: job.done.bytes_processed,
+        bytes_billed: statistics["totalBytesBilled"]
+            .as_str()
+            .and_then(|bytes| bytes.parse().ok()),
+        error: job
+            .error()
+            .map(|error| (error.reason.clone(), error.message.clone())),
+    }
+}
 
 /// The whole resource.
 pub(super) fn job(job: &Job, public: &str) -> Value {
@@ -14,7 +43,7 @@ pub(super) fn job(job: &Job, public: &str) -> Value {
         "selfLink": format!(
             "{public}/bigquery/v2/projects/{}/jobs/{}?location={}", job.project, job.id, job.location
         ),
-        "user_email": "sandbox@tidemill.invalid",
+        "user_email": USER,
         "jobReference": reference(job),
         "status": status(job),
     }));
