@@ -224,6 +224,14 @@ impl Engine {
         Ok(id)
     }
 
+    /// Whether the statement of a request had begun to change something before a kill.
+    pub(super) fn announced(&self, request: &Request) -> bool {
+        match (&request.diary, &request.job) {
+            (Some(diary), Some(stamp)) => diary.did(stamp).is_some(),
+            _ => false,
+        }
+    }
+
     /// What the statement of a request did, if it was done before a kill.
     fn already(&self, request: &Request) -> Option<Outcome> {
         let stamp = request.job.as_ref()?;

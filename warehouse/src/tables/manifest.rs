@@ -52,6 +52,25 @@ struct Manifest {
 }
 
 impl Snapshot {
+    /// Rows that are no table's, as one: they go with it.
+    pub(crate) fn loose(
+        id: TableId,
+        meta: TableMeta,
+        files: Vec<Arc<DataFile>>,
+        now: DateTime<Utc>,
+    ) -> Self {
+        Self {
+            id,
+            version: 0,
+            created: now,
+            modified: now,
+            meta: Arc::new(meta),
+            files,
+            layout: 0,
+            stamps: Vec::new(),
+        }
+    }
+
     /// Rows in all.
     #[must_use]
     pub fn rows(&self) -> u64 {

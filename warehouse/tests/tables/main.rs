@@ -1,5 +1,6 @@
 //! Tables on the disk: who sees what, what a kill leaves, and what a query is billed.
 
+mod by_sql;
 mod changes;
 mod copies;
 mod crash;

@@ -4,6 +4,7 @@ mod alter;
 mod columns;
 mod create;
 mod drop;
+mod files;
 mod options;
 mod partition;
 mod schema;
@@ -48,6 +49,12 @@ pub(super) async fn run(
     }
     if cursor.take("ALTER") {
         return run.alter(&mut cursor).await;
+    }
+    if cursor.take("LOAD DATA") {
+        return run.load_data(&mut cursor).await;
+    }
+    if cursor.take("EXPORT DATA") {
+        return run.export_data(&mut cursor).await;
     }
     Err(SqlError::unsupported(format!(
         "the statement {} {}",

@@ -76,6 +76,25 @@ impl By {
         Ok(Self { field, how, place })
     }
 
+    /// For a table whose columns are not known yet.
+    pub(super) fn untold(self) -> Partitioning {
+        let unit = match self.how {
+            How::Range(range) => {
+                return Partitioning::Range {
+                    field: self.field.unwrap_or_default(),
+                    range,
+                };
+            }
+            How::Plain | How::Date => Unit::Day,
+            How::Trunc(_, unit) => unit,
+        };
+        Partitioning::Time {
+            unit,
+            field: self.field,
+            expiration_ms: None,
+        }
+    }
+
     /// For a table of these columns.
     pub(super) fn of(self, schema: &Schema) -> Result<Partitioning, SqlError> {
         let kind = match &self.field {
