@@ -8,6 +8,7 @@ use datafusion::sql::sqlparser::ast::{
 
 use super::insert::{Goes, defaults, goes};
 use super::part::{Clause, Part, Values, What, part, when};
+use super::side::Side;
 use super::target::Target;
 use super::tree::{alone, bared, column, derived, item, select};
 use super::update::set;
@@ -81,7 +82,8 @@ impl Merging<'_> {
     async fn parts(&self, on: Expr, clauses: Vec<MergeClause>) -> Result<Vec<Part>, SqlError> {
         use MergeClauseKind as Is;
         let never = matches!(&on, Expr::Value(value) if value.value == Value::Boolean(false));
-        let columns = if clauses.iter().any(|clause| whole_row(&clause.action)) {
+        let insert = |clause: &MergeClause| matches!(clause.action, MergeAction::Insert(_));
+        let columns = if clauses.iter().any(insert) {
             self.columns().await?
         } else {
             Vec::new()
@@ -95,8 +97,11 @@ impl Merging<'_> {
             any(&[Is::NotMatchedBySource]),
         );
         let (mut of_target, mut of_source, mut all) = (Vec::new(), Vec::new(), Vec::new());
-        for clause in clauses {
+        for mut clause in clauses {
             let kind = clause.clause_kind;
+            if kind != Is::Matched {
+                self.of_one_side(kind == Is::NotMatchedBySource, &columns, &mut clause)?;
+            }
             // A row that is not there is known by a column that is never NULL.
             let there = match kind {
                 _ if never => None,
@@ -190,6 +195,33 @@ impl Merging<'_> {
         Ok(derived(rows, &self.alias))
     }
 
+    /// A clause about rows that only one side has knows no other names.
+    fn of_one_side(
+        &self,
+        target: bool,
+        columns: &[String],
+        clause: &mut MergeClause,
+    ) -> Result<(), SqlError> {
+        let fields = self.target.fields().iter();
+        let side = if target {
+            Side {
+                alias: &self.target.alias,
+                columns: fields.map(|field| field.name.to_lowercase()).collect(),
+                other: &self.alias,
+            }
+        } else {
+            Side {
+                alias: &self.alias,
+                columns: columns.iter().cloned().collect(),
+                other: &self.target.alias,
+            }
+        };
+        if let Some(predicate) = &mut clause.predicate {
+            side.expr(predicate)?;
+        }
+        side.action(&mut clause.action)
+    }
+
     /// The names of the source's columns.
     async fn columns(&self) -> Result<Vec<String>, SqlError> {
         let all = vec![SelectItem::Wildcard(WildcardAdditionalOptions::default())];
@@ -259,14 +291,4 @@ impl Merging<'_> {
         }
         Ok(made)
     }
-}
-
-fn whole_row(action: &MergeAction) -> bool {
-    matches!(
-        action,
-        MergeAction::Insert(MergeInsertExpr {
-            kind: MergeInsertKind::Row,
-            ..
-        })
-    )
 }

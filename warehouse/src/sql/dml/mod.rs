@@ -8,6 +8,7 @@ mod assign;
 mod insert;
 mod merge;
 mod part;
+mod side;
 mod sink;
 mod target;
 mod tree;

@@ -9,6 +9,7 @@ use futures_util::future::BoxFuture;
 use super::tree::{alias as aliased, named, parts};
 use super::{Run, Undone};
 use crate::schema::Field;
+use crate::sql::JobRow;
 use crate::sql::catalog::{Catalog, Relation, TableName};
 use crate::sql::engine::Engine;
 use crate::sql::error::SqlError;
@@ -139,6 +140,14 @@ impl Catalog for WithTarget {
 
     fn touch(&self, dataset: &DatasetId) -> Result<(), SqlError> {
         self.others.touch(dataset)
+    }
+
+    fn settle(&self, location: &str) -> Result<(), SqlError> {
+        self.others.settle(location)
+    }
+
+    fn jobs(&self, project: &str, location: &str) -> Option<Vec<JobRow>> {
+        self.others.jobs(project, location)
     }
 
     fn location(&self) -> Option<String> {
