@@ -172,7 +172,7 @@ impl Engine {
         scope: &Scope,
         request: &Request,
     ) -> Result<(Field, ArrayRef), SqlError> {
-        let (statement, words) = expression.selected().parsed()?;
+        let (statement, words) = expression.selected()?.parsed()?;
         let Statement::Query(query) = statement else {
             return Err(SqlError::invalid("Syntax error: an expression is expected"));
         };

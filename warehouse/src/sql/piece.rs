@@ -46,15 +46,14 @@ impl Piece {
         Self::new(Arc::clone(&self.text), tokens)
     }
 
-    /// `SELECT` before it, as an expression is run.
-    pub(super) fn selected(&self) -> Self {
-        let span = self
-            .tokens
-            .first()
-            .map_or(Span::empty(), |token| token.span);
-        let select = TokenWithSpan::new(Token::make_keyword("SELECT"), span);
-        let tokens = std::iter::once(select).chain(self.tokens.iter().cloned());
-        Self::new(Arc::clone(&self.text), tokens.collect())
+    /// As an expression is run. In parentheses, so that nothing behind it is taken for an alias or a FROM.
+    pub(super) fn selected(&self) -> Result<Self, SqlError> {
+        match self.tokens.first() {
+            Some(first) if ["SELECT", "WITH"].contains(&self.word(0).as_str()) => {
+                Err(unexpected(first))
+            }
+            _ => Ok(self.around("SELECT (", ")")),
+        }
     }
 
     /// With other tokens around it.
@@ -105,11 +104,27 @@ impl Piece {
 
     /// Without brackets around all of it.
     pub(super) fn unwrapped(&self) -> Self {
-        let mut piece = self.clone();
-        while piece.bracketed() {
-            piece = piece.part(1, piece.tokens.len() - 1);
+        let opens = |token: &&TokenWithSpan| token.token == Token::LParen;
+        let closes = |token: &&TokenWithSpan| token.token == Token::RParen;
+        let leading = self.tokens.iter().take_while(opens).count();
+        let trailing = self.tokens.iter().rev().take_while(closes).count();
+        // Brackets at both ends belong together as far as what is between them does not close them.
+        let end = self.tokens.len().saturating_sub(trailing).max(leading);
+        let (mut depth, mut least) = (leading, leading);
+        for token in &self.tokens[leading..end] {
+            match token.token {
+                Token::LParen => depth += 1,
+                Token::RParen => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            least = least.min(depth);
         }
-        piece
+        let layers = if depth == trailing {
+            least.min(trailing)
+        } else {
+            0
+        };
+        self.part(layers, self.tokens.len() - layers)
     }
 
     /// `(SELECT AS STRUCT …)` as `SELECT …`.

@@ -11,7 +11,6 @@ use crate::tables::{DatasetId, TableId};
 #[derive(Debug, Clone, Default)]
 pub(super) struct Scope {
     /// By their names in small letters.
-    #[expect(dead_code, reason = "scripts, which are being built, ask for it")]
     pub(super) variables: HashMap<String, Variable>,
     /// `@@name`, by the name.
     pub(super) system: HashMap<String, Variable>,
@@ -27,9 +26,7 @@ pub(super) struct Scope {
 #[derive(Debug, Clone)]
 pub(super) struct Variable {
     /// Its type.
-    #[expect(dead_code, reason = "scripts, which are being built, ask for it")]
     pub(super) field: Field,
     /// One row.
-    #[expect(dead_code, reason = "scripts, which are being built, ask for it")]
     pub(super) value: ArrayRef,
 }

@@ -4,6 +4,7 @@
 //!
 //! `expression => TYPE: value` or `query => name TYPE, …: row; row` or `… => error: part of the message`.
 
+mod hostile;
 mod shown;
 mod steps;
 
@@ -173,5 +174,6 @@ fn main() {
             }));
         }
     }
+    trials.extend(hostile::trials());
     libtest_mimic::run(&arguments, trials).exit();
 }

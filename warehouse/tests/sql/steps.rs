@@ -42,14 +42,14 @@ pub(crate) fn trials(file: &Path) -> Vec<Trial> {
         .collect()
 }
 
-struct Tables {
+pub(crate) struct Tables {
     folder: TempDir,
     warehouse: Warehouse,
     jobs: AtomicUsize,
 }
 
 impl Tables {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().expect("it works");
         let root = folder.path().join("tables");
         let warehouse =
@@ -73,7 +73,7 @@ impl Tables {
         }
     }
 
-    fn answer(&self, text: &str, dry: bool) -> Result<Outcome, SqlError> {
+    pub(crate) fn answer(&self, text: &str, dry: bool) -> Result<Outcome, SqlError> {
         let catalog = Arc::new(Located::new(self.warehouse.clone(), "US"));
         let engine = Engine::new(catalog, &self.folder.path().join("spill"))?;
         let job = self.jobs.fetch_add(1, Ordering::SeqCst);

@@ -33,7 +33,7 @@ pub(in crate::sql) enum Given {
     /// An ARRAY of pairs.
     Pairs(Vec<(String, String)>),
     /// An ARRAY of texts.
-    Texts(#[expect(dead_code, reason = "scripts, which are being built, ask for it")] Vec<String>),
+    Texts(Vec<String>),
     /// An expression.
     Expression(Piece),
 }
@@ -188,7 +188,6 @@ impl Run<'_> {
         }
     }
 
-    #[expect(dead_code, reason = "scripts, which are being built, ask for it")]
     pub(in crate::sql) async fn count_option(
         &self,
         option: &Named,

@@ -6,13 +6,13 @@ use super::create::{own_columns, parsed};
 use super::options::Options;
 use super::{Making, Run, SqlError};
 use crate::sql::cursor::Cursor;
+use crate::sql::piece::Piece;
 use crate::sql::request::{Operation, Outcome, Request};
 use crate::sql::scope::Scope;
 use crate::tables::{TableError, TableMeta};
 
 impl Run<'_> {
     /// Behind `CREATE VIEW`.
-    #[expect(clippy::too_many_lines, reason = "it reads as the statement does")]
     pub(super) async fn create_view(
         &self,
         making: Making,
@@ -26,26 +26,7 @@ impl Run<'_> {
         }
         let path = cursor.path()?;
         let id = self.engine.target(&path, self.scope, self.request)?;
-        let mut listed: Vec<(String, Option<String>)> = Vec::new();
-        if cursor.sign(&Token::LParen) {
-            loop {
-                let name = cursor.name()?;
-                let mut description = None;
-                if cursor.word() == "OPTIONS" {
-                    for option in &Options::read(cursor)?.list {
-                        match option.name.as_str() {
-                            "description" => description = self.text_option(option).await?,
-                            _ => return Err(option.unknown()),
-                        }
-                    }
-                }
-                listed.push((name, description));
-                if !cursor.sign(&Token::Comma) {
-                    break;
-                }
-            }
-            cursor.need(&Token::RParen)?;
-        }
+        let listed = self.listed(cursor).await?;
         let options = match cursor.word().as_str() {
             "OPTIONS" => Options::read(cursor)?,
             _ => Options::default(),
@@ -68,7 +49,56 @@ impl Run<'_> {
             Some(_) if making.replace => Operation::Replace,
             Some(_) => return Err(TableError::TableExists(id).into()),
         };
-        let (query, words) = parsed(&piece)?;
+        let mut meta = self.view(&piece, listed).await?;
+        self.of_table(&options, &mut meta).await?;
+        meta.check()?;
+        let outcome = self.outcome("CREATE_VIEW", &id, operation);
+        let warehouse = self.warehouse()?;
+        self.change(outcome, || {
+            if old.is_some() {
+                warehouse.renew_table(&id, meta, Vec::new())?;
+            } else {
+                warehouse.create_table(&id, meta, Vec::new())?;
+            }
+            Ok(())
+        })
+    }
+
+    /// The names that a view gives its columns, with what is said of them.
+    async fn listed(
+        &self,
+        cursor: &mut Cursor<'_>,
+    ) -> Result<Vec<(String, Option<String>)>, SqlError> {
+        let mut listed = Vec::new();
+        if cursor.sign(&Token::LParen) {
+            loop {
+                let name = cursor.name()?;
+                let mut description = None;
+                if cursor.word() == "OPTIONS" {
+                    for option in &Options::read(cursor)?.list {
+                        match option.name.as_str() {
+                            "description" => description = self.text_option(option).await?,
+                            _ => return Err(option.unknown()),
+                        }
+                    }
+                }
+                listed.push((name, description));
+                if !cursor.sign(&Token::Comma) {
+                    break;
+                }
+            }
+            cursor.need(&Token::RParen)?;
+        }
+        Ok(listed)
+    }
+
+    /// What a view is, by its query.
+    async fn view(
+        &self,
+        piece: &Piece,
+        listed: Vec<(String, Option<String>)>,
+    ) -> Result<TableMeta, SqlError> {
+        let (query, words) = parsed(piece)?;
         // A view knows neither variables nor temporary tables nor a default dataset, and its text is looked at alone.
         let alone = Request {
             parameters: Vec::new(),
@@ -97,17 +127,6 @@ impl Run<'_> {
         let mut meta = TableMeta::new(schema);
         meta.view = Some(alone.text);
         meta.view_columns = names;
-        self.of_table(&options, &mut meta).await?;
-        meta.check()?;
-        let outcome = self.outcome("CREATE_VIEW", &id, operation);
-        let warehouse = self.warehouse()?;
-        self.change(outcome, || {
-            if old.is_some() {
-                warehouse.renew_table(&id, meta, Vec::new())?;
-            } else {
-                warehouse.create_table(&id, meta, Vec::new())?;
-            }
-            Ok(())
-        })
+        Ok(meta)
     }
 }

@@ -25,7 +25,7 @@ const FAILED: u8 = 1;
 impl Run<'_> {
     /// The value of an expression.
     pub(super) async fn value(&mut self, expression: &Piece) -> Result<Variable, SqlError> {
-        let outcome = self.decided(&expression.selected()).await?;
+        let outcome = self.decided(&expression.selected()?).await?;
         only(outcome)
     }
 
