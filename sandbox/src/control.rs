@@ -89,7 +89,11 @@ async fn clear(state: Arc<State>, call: Call) -> Answer {
     Ok(Reply::json(&json!({ "removed": gone })))
 }
 
-/// `?after=number&service=storage&method=storage.objects.insert&effects=true`
+/// Lines of one answer, if nothing else is said, and at most.
+const LINES: usize = 10_000;
+const MOST: usize = 100_000;
+
+/// `?after=number&limit=100&service=storage&method=storage.objects.insert&effects=true`
 async fn journal(state: Arc<State>, call: Call) -> Answer {
     let after = call.parsed("after")?.unwrap_or(0);
     let effects = call.parsed("effects")?.unwrap_or(false);
@@ -98,12 +102,18 @@ async fn journal(state: Arc<State>, call: Call) -> Answer {
         .map(|name| serde_json::from_value(json!(name)))
         .transpose()
         .map_err(|error| Refusal::invalid(error.to_string()))?;
-    let lines = state.journal.after(after, |entry| {
-        service.is_none_or(|service| entry.service == service)
-            && call
-                .query("method")
-                .is_none_or(|method| entry.method == method)
-            && (!effects || !entry.effects.is_empty())
-    });
-    Ok(Reply::json(&json!({ "entries": lines })))
+    let limit = call.parsed("limit")?.unwrap_or(LINES).clamp(1, MOST);
+    let method = call.query("method").map(str::to_owned);
+    let journal = Arc::clone(&state.journal);
+    let found = tokio::task::spawn_blocking(move || {
+        journal.page(after, limit, |entry| {
+            service.is_none_or(|service| entry.service == service)
+                && method.as_ref().is_none_or(|method| entry.method == *method)
+                && (!effects || !entry.effects.is_empty())
+        })
+    })
+    .await
+    .map_err(|error| Refusal::internal(&error))?;
+    let (lines, next) = found.map_err(|error| Refusal::internal(&error))?;
+    Ok(Reply::json(&json!({ "entries": lines, "next": next })))
 }

@@ -225,7 +225,7 @@ pub(crate) async fn noted(
             number: 0,
             at: state.now(),
             service: method.service,
-            method: method.id,
+            method: method.id.into(),
             request: asked,
             status: done.reply.as_ref().map(|reply| reply.status.as_u16()),
             effects: done.effects,

@@ -12,7 +12,7 @@ mod cloud_sql;
 pub(crate) mod crm;
 mod databricks;
 mod dataflow;
-mod dataproc;
+pub(crate) mod dataproc;
 mod dbt_cloud;
 mod errors;
 mod fields;
@@ -20,10 +20,11 @@ pub(crate) mod pubsub;
 pub(crate) mod receivers;
 mod secrets;
 pub(crate) mod storage;
+pub(crate) mod streaming;
 mod tokens;
 mod vertex;
 
-pub(crate) use pubsub::Pubsub;
+pub(crate) use pubsub::{Pubsub, Taken};
 pub(crate) use tokens::Tokens;
 
 /// Whose method a request is.

@@ -6,13 +6,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::faults::Faults;
-use crate::jobs::{JobSettings, Jobs};
+use crate::jobs::{Beside, JobSettings, Jobs};
 use crate::journal::Journal;
 use crate::pages::Dress;
 use crate::services::bigquery::Bigquery;
 use crate::services::crm::Crm;
 use crate::services::receivers::Receivers;
 use crate::services::storage::Storage;
+use crate::services::streaming::Streams;
 use crate::services::{Pubsub, Tokens};
 use crate::shelf::Shelf;
 use chrono::{DateTime, Utc};
@@ -88,13 +89,13 @@ pub(crate) struct State {
     pub(crate) public: String,
     pub(crate) clock: Clock,
     pub(crate) faults: Faults,
-    pub(crate) journal: Journal,
+    pub(crate) journal: Arc<Journal>,
     pub(crate) crm: Crm,
     pub(crate) receivers: Receivers,
     pub(crate) jobs: Jobs,
     /// What services keep beside their jobs: clusters, definitions of jobs, tokens of requests.
     pub(crate) records: Shelf<serde_json::Value>,
-    pub(crate) pubsub: Pubsub,
+    pub(crate) pubsub: Arc<Pubsub>,
     pub(crate) tokens: Tokens,
     pub(crate) storage: Arc<Storage>,
     pub(crate) bigquery: Arc<Bigquery>,
@@ -108,6 +109,9 @@ impl State {
         };
         std::fs::create_dir_all(&settings.folder).map_err(folder)?;
         let storage = Arc::new(Storage::open(&settings.folder.join("storage")).map_err(folder)?);
+        let journal = settings.folder.join("journal.jsonl");
+        let journal = Arc::new(Journal::open(&journal).map_err(folder)?);
+        let pubsub = Arc::new(Pubsub::open(&settings.folder.join("pubsub")).map_err(folder)?);
         let bigquery = Bigquery::open(
             &settings.folder.join("bigquery"),
             Arc::clone(&storage),
@@ -115,22 +119,31 @@ impl State {
             &public,
         )
         .map_err(folder)?;
+        let beside = Arc::new(Beside {
+            storage: Arc::clone(&storage),
+            bigquery: Arc::clone(&bigquery),
+            pubsub: Arc::clone(&pubsub),
+            streams: Streams::open(&settings.folder.join("jobs"), &settings.clock)
+                .map_err(folder)?,
+            journal: Arc::clone(&journal),
+        });
         Ok(Self {
             folder: settings.folder.clone(),
             public,
             clock: Arc::clone(&settings.clock),
             faults: Faults::default(),
-            journal: Journal::open(&settings.folder.join("journal.jsonl")).map_err(folder)?,
+            journal,
             crm: Crm::default(),
             receivers: Receivers::open(&settings.folder).map_err(folder)?,
             jobs: Jobs::open(
                 &settings.folder.join("jobs/jobs.jsonl"),
                 &settings.jobs,
                 Arc::clone(&settings.clock),
+                beside,
             )
             .map_err(folder)?,
             records: Shelf::open(&settings.folder.join("jobs/records.jsonl")).map_err(folder)?,
-            pubsub: Pubsub::open(&settings.folder.join("pubsub")).map_err(folder)?,
+            pubsub,
             tokens: Tokens::default(),
             storage,
             bigquery,

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
+use crate::load::Files;
 use crate::sql::{Catalog, JobRow, Relation, SqlError, TableName};
 use crate::tables::{DatasetId, TableError, TableId, Warehouse};
 
@@ -15,6 +16,7 @@ pub struct Located {
     warehouse: Warehouse,
     jobs: Option<Jobs>,
     found: Arc<Mutex<Found>>,
+    files: bool,
 }
 
 /// Looks up the jobs of a project in a location.
@@ -42,6 +44,7 @@ impl Located {
             warehouse,
             jobs: None,
             found: Arc::default(),
+            files: false,
         }
     }
 
@@ -52,6 +55,14 @@ impl Located {
         jobs: impl Fn(&str, &str) -> Vec<JobRow> + Send + Sync + 'static,
     ) -> Self {
         self.jobs = Some(Arc::new(jobs));
+        self
+    }
+
+    /// The same, and queries may read files of Cloud Storage: `read_parquet`, `read_csv`, `read_json`. `BigQuery` has no such
+    /// functions.
+    #[must_use]
+    pub fn with_files(mut self) -> Self {
+        self.files = true;
         self
     }
 
@@ -167,5 +178,32 @@ impl Catalog for Located {
 
     fn location(&self) -> Option<String> {
         Self::location(self)
+    }
+
+    fn files(&self, files: &Files) -> BoxFuture<'_, Result<Relation, SqlError>> {
+        let (objects, files) = (Arc::clone(self.warehouse.objects()), files.clone());
+        let allowed = self.files;
+        async move {
+            if !allowed {
+                return Err(SqlError::invalid(
+                    "Table-valued functions that read files are there in programs of jobs alone",
+                ));
+            }
+            let opened = tokio::task::spawn_blocking(move || files.open(objects.as_ref()))
+                .await
+                .map_err(|error| SqlError::invalid(error.to_string()))?;
+            match opened {
+                Ok((rows, bytes)) => Ok(Relation::Rows(rows, bytes)),
+                Err(error) => Err(SqlError {
+                    reason: match error.reason {
+                        "notFound" => "notFound",
+                        "backendError" => "backendError",
+                        _ => "invalidQuery",
+                    },
+                    message: error.message,
+                }),
+            }
+        }
+        .boxed()
     }
 }

@@ -450,6 +450,24 @@ impl Readable for Vec<Name> {
     }
 }
 
+impl Readable for Vec<PathBuf> {
+    const KIND: &'static str = "paths";
+    const MANY: bool = true;
+
+    fn read(items: &[String], folder: &Path) -> Result<Self, String> {
+        let paths: Self = split(items).map(|item| folder.join(item)).collect();
+        if paths.is_empty() {
+            return Err("it is empty; leave it out instead".to_owned());
+        }
+        Ok(paths)
+    }
+
+    fn shown(&self) -> String {
+        let paths: Vec<String> = self.iter().map(|path| path.display().to_string()).collect();
+        paths.join(",")
+    }
+}
+
 impl Readable for Vec<Server> {
     const KIND: &'static str = "URLs";
     const MANY: bool = true;

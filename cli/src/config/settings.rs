@@ -233,6 +233,8 @@ settings! {
         sandbox_dir: PathBuf = "{data_dir}/sandbox";
         /// The address that its clients use, if it is another one.
         sandbox_url: Option<Server>;
+        /// Folders with the programs that its jobs run: files `X.sandbox.sql` and `X.sandbox.json`, looked for whenever a job starts.
+        sandbox_programs: Vec<PathBuf> = "dags";
     }
     Talk {
         /// How much a process says about itself.

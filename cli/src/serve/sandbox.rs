@@ -26,6 +26,9 @@ pub(super) async fn start(loaded: &Loaded, stop: Stop) -> Result<JoinHandle<()>,
         style: tidemill_web::style(),
         icon: tidemill_web::icon().to_owned(),
     };
+    for folder in &settings.sandbox_programs {
+        wanted.jobs.programs.add_folder(folder);
+    }
     let sandbox = Sandbox::open(wanted)
         .await
         .map_err(|error| Output::failed(error, USAGE))?;

@@ -11,10 +11,10 @@ use serde_json::Value;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::JobSettings;
 use super::job::{Job, Phase, Task};
 use super::program::Programs;
-use super::run;
+use super::{Beside, JobSettings};
+use super::{noted, run};
 use crate::faults::FaultKind;
 use crate::shelf::Shelf;
 use crate::state::Clock;
@@ -33,6 +33,7 @@ pub(super) struct Inner {
     pub(super) programs: Programs,
     pub(super) clock: Clock,
     pub(super) time: Duration,
+    pub(super) beside: Arc<Beside>,
     /// Changes whenever a job does.
     changes: watch::Sender<u64>,
 }
@@ -91,15 +92,18 @@ impl Inner {
     pub(super) fn update(&self, key: &str, change: impl FnOnce(&mut Job, DateTime<Utc>)) {
         let now = (self.clock)();
         let done = self.shelf.change(key, |job| {
+            let before = job.map(|job| job.phase);
             let changed = job.map(|job| {
                 let mut job = Job::clone(job);
                 change(&mut job, now);
                 job
             });
-            Ok::<_, io::Error>((changed, ()))
+            Ok::<_, io::Error>((changed, before))
         });
-        if let Err(error) = done {
-            tracing::warn!("the job {key} cannot be written: {error}");
+        match done {
+            Ok((Some(job), before)) if before != Some(job.phase) => noted::phase(self, key, &job),
+            Ok(_) => {}
+            Err(error) => tracing::warn!("the job {key} cannot be written: {error}"),
         }
         self.changes.send_modify(|count| *count += 1);
     }
@@ -107,7 +111,12 @@ impl Inner {
 
 impl Jobs {
     /// Opens the file, and runs what was under way again.
-    pub(crate) fn open(path: &Path, settings: &JobSettings, clock: Clock) -> io::Result<Self> {
+    pub(crate) fn open(
+        path: &Path,
+        settings: &JobSettings,
+        clock: Clock,
+        beside: Arc<Beside>,
+    ) -> io::Result<Self> {
         let shelf = Shelf::<Job>::open(path)?;
         let all = shelf.under("");
         let last = all
@@ -122,6 +131,7 @@ impl Jobs {
                 programs: settings.programs.clone(),
                 clock,
                 time: settings.time,
+                beside,
                 changes: watch::Sender::new(0),
             }),
             running: Mutex::default(),
@@ -244,6 +254,7 @@ impl Jobs {
     /// Forgets a job, and stops it if it runs.
     pub(crate) fn remove(&self, key: &str) -> io::Result<()> {
         self.end(key);
+        self.inner.beside.streams.forget(key);
         self.inner.shelf.remove(key)
     }
 
@@ -310,6 +321,12 @@ impl Jobs {
             task.abort();
             let _ = task.await;
         }
+        self.inner.beside.streams.idle().await;
+    }
+
+    /// The services that jobs work with.
+    pub(crate) fn beside(&self) -> &Beside {
+        &self.inner.beside
     }
 }
 

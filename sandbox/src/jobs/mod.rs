@@ -5,7 +5,9 @@
 //! has to overwrite what it wrote before: then it does not matter how often it runs.
 
 mod engine;
+mod folders;
 mod job;
+mod noted;
 mod program;
 mod run;
 
@@ -13,9 +15,25 @@ pub use program::{Program, ProgramError, ProgramRun, Programs, RunSql, SqlOutcom
 
 pub(crate) use engine::{Jobs, NewJob};
 pub(crate) use job::{Job, Phase, RunIf, Task, Work};
-pub(crate) use program::{arguments, stem};
+pub(crate) use program::{Running, arguments, stem};
 
+use std::sync::Arc;
 use std::time::Duration;
+
+use crate::journal::Journal;
+use crate::services::Pubsub;
+use crate::services::bigquery::Bigquery;
+use crate::services::storage::Storage;
+use crate::services::streaming::Streams;
+
+/// The services that jobs work with.
+pub(crate) struct Beside {
+    pub(crate) storage: Arc<Storage>,
+    pub(crate) bigquery: Arc<Bigquery>,
+    pub(crate) pubsub: Arc<Pubsub>,
+    pub(crate) streams: Streams,
+    pub(crate) journal: Arc<Journal>,
+}
 
 /// How jobs run.
 #[derive(Clone)]

@@ -1,9 +1,7 @@
 //! Programs: what a job runs, and the names under which they are found.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::future::Future;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::{Arc, RwLock};
@@ -12,11 +10,14 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use super::engine::{Ask, Inner};
+use super::folders;
+use super::{Beside, Job};
+use crate::services::streaming;
 
 /// How a file that is a program ends.
-const ENDING: &str = ".sandbox.sql";
+pub(super) const ENDING: &str = ".sandbox.sql";
 
-type Running<'a, T> = Pin<Box<dyn Future<Output = Result<T, ProgramError>> + Send + 'a>>;
+pub(crate) type Running<'a, T> = Pin<Box<dyn Future<Output = Result<T, ProgramError>> + Send + 'a>>;
 
 /// Why a program failed; the job says so in its own service's words.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -45,8 +46,12 @@ where
 pub struct Statement {
     /// One statement or a script.
     pub text: String,
-    /// Values for `@name`.
+    /// Values for `@name`, each a STRING.
     pub parameters: BTreeMap<String, String>,
+    /// The project of names without one.
+    pub project: String,
+    /// The dataset of names without one.
+    pub dataset: Option<String>,
 }
 
 /// What SQL gave.
@@ -54,8 +59,10 @@ pub struct Statement {
 pub struct SqlOutcome {
     /// Names and types of columns.
     pub columns: Vec<(String, String)>,
-    /// Rows as text; none is NULL.
+    /// Rows as text; none is NULL. Of many rows these are the first.
     pub rows: Vec<Vec<Option<String>>>,
+    /// How many rows there were.
+    pub total: u64,
     /// How many rows it changed.
     pub affected: Option<u64>,
 }
@@ -101,6 +108,12 @@ impl ProgramRun {
             .update(&self.job, |job, now| job.say(text, false, now));
     }
 
+    /// Adds a line about what is wrong to the job's log.
+    pub(crate) fn complain(&self, text: &str) {
+        self.inner
+            .update(&self.job, |job, now| job.say(text, true, now));
+    }
+
     /// How far it is, from 0 to 1.
     pub fn progress(&self, part: f64) {
         self.inner.update(&self.job, |job, _| {
@@ -120,23 +133,52 @@ impl ProgramRun {
         }
     }
 
-    pub(super) async fn sql(&self, text: String) -> Result<Value, ProgramError> {
-        let Some(engine) = self.inner.programs.engine() else {
-            return Err(ProgramError(
-                "no SQL engine is set up in this sandbox; start it with a warehouse".into(),
-            ));
-        };
+    /// The project whose job this is: that of the request, the parameter `project`, or `sandbox`.
+    #[must_use]
+    pub fn project(&self) -> String {
+        let job = self.inner.shelf.get(&self.job);
+        let said = job.as_ref().and_then(|job| job.body["project"].as_str());
+        let mut parts = self.job.split('/');
+        let in_key = parts.find(|part| *part == "projects").and(parts.next());
+        let given = self.parameters.get("project").map(String::as_str);
+        said.or(in_key).or(given).unwrap_or("sandbox").to_owned()
+    }
+
+    pub(crate) async fn sql(&self, text: String) -> Result<Value, ProgramError> {
+        let job = self.inner.shelf.get(&self.job);
+        let dataset = job
+            .as_ref()
+            .and_then(|job| job.body["dataset"].as_str())
+            .or_else(|| self.parameters.get("dataset").map(String::as_str));
         let statement = Statement {
             text,
             parameters: self.parameters.clone(),
+            project: self.project(),
+            dataset: dataset.map(str::to_owned),
         };
-        let outcome = engine.run_sql(statement).await?;
-        if let Some(affected) = outcome.affected {
-            self.log(&format!("{affected} rows changed"));
+        let outcome = match self.inner.programs.engine() {
+            Some(engine) => engine.run_sql(statement).await?,
+            None => self.inner.beside.bigquery.run_sql(statement).await?,
+        };
+        match outcome.affected {
+            Some(affected) => self.log(&format!("{affected} rows changed")),
+            None => self.log(&format!("{} rows", outcome.total)),
         }
+        let kept = outcome.rows.len() as u64;
         Ok(json!({
             "columns": outcome.columns, "rows": outcome.rows, "affected": outcome.affected,
+            "row_count": outcome.total, "truncated": kept < outcome.total,
         }))
+    }
+
+    /// The services beside the jobs.
+    pub(crate) fn beside(&self) -> &Arc<Beside> {
+        &self.inner.beside
+    }
+
+    /// The job as it is now.
+    pub(crate) fn now(&self) -> Option<Arc<Job>> {
+        self.inner.shelf.get(&self.job)
     }
 }
 
@@ -149,6 +191,7 @@ pub struct Programs {
 #[derive(Default)]
 struct Registered {
     programs: BTreeMap<String, Found>,
+    folders: Vec<PathBuf>,
     sql: Option<Arc<dyn RunSql>>,
 }
 
@@ -156,6 +199,8 @@ struct Registered {
 pub(super) enum Found {
     Code(Arc<dyn Program>, bool),
     File(PathBuf),
+    /// What moves messages, and a file that says how.
+    Stream(Option<PathBuf>),
 }
 
 impl Programs {
@@ -197,33 +242,10 @@ impl Programs {
         self
     }
 
-    /// Registers every file `X.sandbox.sql` in `folder` and below as `X`, and says how many there were. A file is read
-    /// when it is run, so that it may be changed meanwhile.
-    ///
-    /// # Errors
-    /// A folder cannot be read.
-    pub fn add_folder(&self, folder: &Path) -> io::Result<usize> {
-        let mut found = 0;
-        let mut folders = vec![folder.to_owned()];
-        while let Some(folder) = folders.pop() {
-            for entry in fs::read_dir(&folder)? {
-                let entry = entry?;
-                if entry.file_type()?.is_dir() {
-                    folders.push(entry.path());
-                } else if let Some(name) = entry
-                    .file_name()
-                    .to_str()
-                    .and_then(|name| name.strip_suffix(ENDING))
-                {
-                    let file = Found::File(entry.path());
-                    self.write(|inner| {
-                        inner.programs.insert(name.to_owned(), file);
-                    });
-                    found += 1;
-                }
-            }
-        }
-        Ok(found)
+    /// Every file `X.sandbox.sql` or `X.sandbox.json` in `folder` and below is the program `X`. The folder is looked into
+    /// whenever a job starts, so that files may come and change.
+    pub fn add_folder(&self, folder: &Path) {
+        self.write(|inner| inner.folders.push(folder.to_owned()));
     }
 
     /// Sets what runs SQL.
@@ -231,27 +253,61 @@ impl Programs {
         self.write(|inner| inner.sql = Some(engine));
     }
 
-    /// The names that are registered.
+    /// The names that are registered, and those of files that are in the folders now.
     #[must_use]
     pub fn names(&self) -> Vec<String> {
-        self.read(|inner| inner.programs.keys().cloned().collect())
+        let mut names: Vec<String> = self.read(|inner| inner.programs.keys().cloned().collect());
+        for folder in self.folders() {
+            names.extend(folders::names(&folder));
+        }
+        names.sort();
+        names.dedup();
+        names
+    }
+
+    fn folders(&self) -> Vec<PathBuf> {
+        self.read(|inner| inner.folders.clone())
     }
 
     pub(crate) fn has(&self, name: &str) -> bool {
-        self.read(|inner| inner.programs.contains_key(name))
+        self.look(name).is_ok_and(|found| found.is_some())
     }
 
     pub(crate) fn streams(&self, name: &str) -> bool {
-        self.read(|inner| matches!(inner.programs.get(name), Some(Found::Code(_, true))))
+        matches!(
+            self.look(name),
+            Ok(Some(Found::Code(_, true) | Found::Stream(_)))
+        )
+    }
+
+    fn look(&self, name: &str) -> Result<Option<Found>, ProgramError> {
+        if let Some(found) = self.read(|inner| inner.programs.get(name).cloned()) {
+            return Ok(Some(found));
+        }
+        let mut files = Vec::new();
+        for folder in self.folders() {
+            files.extend(folders::find(&folder, name));
+        }
+        files.dedup();
+        match files.as_slice() {
+            [] if streaming::known(name) => Ok(Some(Found::Stream(None))),
+            [] => Ok(None),
+            [one] if folders::is_sql(one) => Ok(Some(Found::File(one.clone()))),
+            [one] => Ok(Some(Found::Stream(Some(one.clone())))),
+            [one, other, ..] => Err(ProgramError(format!(
+                "two files are the program {name:?}: {} and {}; give one of them another name",
+                one.display(),
+                other.display()
+            ))),
+        }
     }
 
     pub(super) fn find(&self, name: &str) -> Result<Found, ProgramError> {
-        self.read(|inner| inner.programs.get(name).cloned())
-            .ok_or_else(|| {
-                ProgramError(format!(
-                    "the sandbox has no program {name:?}: put a file {name}{ENDING} beside the DAGs, or register it in code"
-                ))
-            })
+        self.look(name)?.ok_or_else(|| {
+            ProgramError(format!(
+                "the sandbox has no program {name:?}: put a file {name}{ENDING} beside the DAGs, or register it in code"
+            ))
+        })
     }
 
     fn engine(&self) -> Option<Arc<dyn RunSql>> {

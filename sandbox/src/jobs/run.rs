@@ -14,6 +14,8 @@ use super::engine::{Ask, Inner};
 use super::job::{Job, Phase, RunIf, Task, Work};
 use super::program::{Found, ProgramError, ProgramRun};
 use crate::faults::FaultKind;
+use crate::services::dataproc::driver;
+use crate::services::streaming;
 
 /// Of a job's time, this part goes by before it runs, in two steps, and before it has stopped.
 const STEP: u32 = 10;
@@ -55,6 +57,7 @@ pub(super) async fn run(inner: Arc<Inner>, key: String, mut asked: watch::Receiv
         }
         end = to_its_end(&inner, &key, &job, &mut asked) => end,
     };
+    log(&inner, &key, end.1.clone()).await;
     inner.update(&key, |job, now| {
         let (phase, message) = end;
         if let Some(message) = &message {
@@ -70,6 +73,26 @@ pub(super) async fn run(inner: Arc<Inner>, key: String, mut asked: watch::Receiv
             job.go(Phase::Cancelled, now);
         }
     });
+    if job.streaming {
+        inner.beside.streams.ended(&inner.beside.pubsub, &key);
+    }
+}
+
+/// Writes the log where the service keeps it, before anybody sees that the job has ended.
+async fn log(inner: &Arc<Inner>, key: &str, message: Option<String>) {
+    if !driver::has_log(key) {
+        return;
+    }
+    let (inner, key) = (Arc::clone(inner), key.to_owned());
+    let written = tokio::task::spawn_blocking(move || {
+        if let Some(job) = inner.shelf.get(&key) {
+            let now = (inner.clock)();
+            driver::write(&inner.beside, &key, message.as_deref(), &job, now);
+        }
+    });
+    if let Err(error) = written.await {
+        tracing::warn!("a job's log cannot be written: {error}");
+    }
 }
 
 async fn to_its_end(
@@ -220,6 +243,7 @@ async fn one(mut run: ProgramRun, work: Work) -> (String, Result<Value, ProgramE
                 run.program = name;
                 match found {
                     Found::Code(program, _) => program.run(run).await,
+                    Found::Stream(file) => streaming::run(run, file).await,
                     Found::File(path) => {
                         let text = fs::read_to_string(&path).map_err(|error| {
                             ProgramError(format!("{} cannot be read: {error}", path.display()))

@@ -97,7 +97,7 @@ pub(super) async fn page(frame: &Frame) -> Page {
     };
     let wanted = |entry: &Entry| {
         by.is_none_or(|service| entry.service == service)
-            && fits(method, entry.method)
+            && fits(method, &entry.method)
             && (effects.is_empty() || !entry.effects.is_empty())
             && (fault.is_empty() || entry.fault.is_some())
             && (text.is_empty()

@@ -313,7 +313,7 @@ pub(super) async fn cancel(frame: &Frame, form: &Form) -> Page {
             number: 0,
             at: state.now(),
             service: service_of(name),
-            method: "sandbox.jobs.cancel",
+            method: "sandbox.jobs.cancel".into(),
             request: format!("{} /sandbox/job", Verb::POST),
             status: Some(303),
             effects: vec![format!("job {} asked to end", job.id)],

@@ -44,7 +44,8 @@ fn shown(job: &Job) -> Value {
     let result = job.result();
     let rows = result["rows"]
         .as_u64()
-        .or_else(|| result["affected"].as_u64());
+        .or_else(|| result["affected"].as_u64())
+        .or_else(|| result["row_count"].as_u64());
     let took = job
         .ended
         .map(|ended| format!("PT{}S", (ended - job.created).num_seconds()));

@@ -106,6 +106,13 @@ pub(super) fn methods() -> Vec<Method> {
         ),
         Method::new(
             service,
+            "databricks.config",
+            Verb::GET,
+            "/.well-known/databricks-config",
+            config,
+        ),
+        Method::new(
+            service,
             "metadata.token",
             Verb::GET,
             "/computeMetadata/v1/instance/service-accounts/default/token",
@@ -230,6 +237,13 @@ async fn well_known(state: Arc<State>, _: Call) -> Answer {
         "authorization_endpoint": format!("{base}/oidc/v1/authorize"),
         "token_endpoint": format!("{base}/oidc/v1/token"),
         "grant_types_supported": ["client_credentials"],
+    })))
+}
+
+/// Where the clients of Databricks look first: without it they know no login server.
+async fn config(state: Arc<State>, _: Call) -> Answer {
+    Ok(Reply::json(&json!({
+        "oidc_endpoint": format!("{}/oidc", state.public), "workspace_id": "1",
     })))
 }
 

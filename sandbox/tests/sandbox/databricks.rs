@@ -231,6 +231,7 @@ impl RunSql for Numbers {
             Ok(SqlOutcome {
                 columns: vec![("n".into(), "INT".into())],
                 rows: (0..rows).map(|n| vec![Some(n.to_string())]).collect(),
+                total: rows.into(),
                 affected: None,
             })
         })
@@ -247,7 +248,7 @@ async fn a_statement_is_answered_in_pieces() {
         failed["status"]["error"]["message"]
             .as_str()
             .expect("it works")
-            .contains("no SQL engine")
+            .contains("Syntax error")
     );
     let programs = programs(&go);
     programs.run_sql_with(Arc::new(Numbers));

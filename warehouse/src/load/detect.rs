@@ -204,11 +204,20 @@ fn kind_word(kind: &Kind) -> &'static str {
 
 /// The columns of JSON.
 pub(super) fn json(inputs: &[Input]) -> Result<Schema, LoadError> {
+    json_of(inputs, SAMPLE)
+}
+
+/// The columns of JSON with those that only late rows have.
+pub(super) fn all_json(inputs: &[Input]) -> Result<Schema, LoadError> {
+    json_of(inputs, usize::MAX)
+}
+
+fn json_of(inputs: &[Input], sample: usize) -> Result<Schema, LoadError> {
     let mut columns: Vec<(String, Guess)> = Vec::new();
     let mut seen = 0;
     for input in inputs {
         let mut lines = Objects::open(input)?;
-        while seen < SAMPLE
+        while seen < sample
             && let Some(line) = lines.next()?
         {
             if let Ok(row) = &line.row {

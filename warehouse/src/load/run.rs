@@ -142,7 +142,7 @@ fn source_schema(
 }
 
 /// The columns of all files: those of the first, and whatever others have besides.
-fn parquet_schema(inputs: &[Input], list_inference: bool) -> Result<Schema, LoadError> {
+pub(super) fn parquet_schema(inputs: &[Input], list_inference: bool) -> Result<Schema, LoadError> {
     let mut found: Option<Schema> = None;
     for input in inputs {
         let schema = Opened::new(input, list_inference)?.schema;
@@ -369,7 +369,7 @@ impl Run<'_> {
 }
 
 /// The batch with the columns that names of folders say behind it.
-fn keyed(
+pub(super) fn keyed(
     batch: &RecordBatch,
     keys: &[Field],
     values: &[Cell],

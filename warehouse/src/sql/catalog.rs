@@ -8,6 +8,7 @@ use futures_util::future::BoxFuture;
 use super::error::SqlError;
 use super::information::JobRow;
 use super::request::Request;
+use crate::load::Files;
 use crate::tables::{DatasetId, Scan, Warehouse};
 
 /// A table's full name.
@@ -62,6 +63,12 @@ pub trait Catalog: Send + Sync {
     /// The jobs of a project in a location; none if they are not known.
     fn jobs(&self, _project: &str, _location: &str) -> Option<Vec<JobRow>> {
         None
+    }
+
+    /// The rows of files; a catalog that has none refuses them.
+    fn files(&self, _: &Files) -> BoxFuture<'_, Result<Relation, SqlError>> {
+        let refused = SqlError::invalid("Files cannot be read in this query");
+        Box::pin(std::future::ready(Err(refused)))
     }
 
     /// Where statements are run, if that is known.

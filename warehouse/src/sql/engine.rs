@@ -44,12 +44,12 @@ pub struct Engine {
 }
 
 /// What a statement needs while it is planned.
-struct Session {
-    ctx: SessionContext,
+pub(super) struct Session {
+    pub(super) ctx: SessionContext,
     names: HashMap<String, String>,
     /// Of all tables, in small letters.
     columns: HashSet<String>,
-    bytes: u64,
+    pub(super) bytes: u64,
     meter: Arc<Meter>,
 }
 
@@ -337,13 +337,17 @@ impl Engine {
             rewrite.run(&mut query)?;
             let mut hidden = HashSet::new();
             for table in rewrite.tables {
+                if let Some(files) = &table.files {
+                    self.register_files(files, &table.planned, session).await?;
+                    continue;
+                }
                 if let Some(view) = information::view(&table.parts, request) {
                     let rows = information::rows(self.catalog.as_ref(), &view)?;
                     let frame = session
                         .ctx
                         .read_batch(rows)
                         .map_err(|error| SqlError::from_engine(&error, words))?;
-                    present(frame, &table.planned, session)?;
+                    session.add(frame, &table.planned)?;
                     continue;
                 }
                 let name = match table.parts.as_slice() {
@@ -424,7 +428,7 @@ impl Engine {
                 frame.select(columns).map_err(failed)?
             }
         };
-        present(frame, planned, session)?;
+        session.add(frame, planned)?;
         Ok(pseudo)
     }
 
@@ -472,22 +476,23 @@ impl Engine {
     }
 }
 
-/// Gives a session a table under the name that it has while it is planned.
-fn present(frame: DataFrame, planned: &str, session: &mut Session) -> Result<(), SqlError> {
-    let failed = |error: DataFusionError| SqlError::from_engine(&error, &Words::default());
-    let mut columns = Vec::new();
-    for field in frame.schema().fields() {
-        let lower = field.name().to_lowercase();
-        session.names.insert(lower.clone(), field.name().clone());
-        session.columns.insert(lower.clone());
-        columns.push(ident(field.name()).alias(lower));
+impl Session {
+    /// Rows under the name that they have while planned, with their columns in small letters.
+    pub(super) fn add(&mut self, frame: DataFrame, planned: &str) -> Result<(), SqlError> {
+        let failed = |error: DataFusionError| SqlError::from_engine(&error, &Words::default());
+        let mut columns = Vec::new();
+        for field in frame.schema().fields() {
+            let lower = field.name().to_lowercase();
+            self.names.insert(lower.clone(), field.name().clone());
+            self.columns.insert(lower.clone());
+            columns.push(ident(field.name()).alias(lower));
+        }
+        let view = frame.select(columns).map_err(failed)?.into_view();
+        self.ctx
+            .register_table(datafusion::common::TableReference::bare(planned), view)
+            .map_err(failed)?;
+        Ok(())
     }
-    let view = frame.select(columns).map_err(failed)?.into_view();
-    session
-        .ctx
-        .register_table(datafusion::common::TableReference::bare(planned), view)
-        .map_err(failed)?;
-    Ok(())
 }
 
 /// Refuses a statement that reads more than it may.

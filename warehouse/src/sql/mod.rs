@@ -8,6 +8,7 @@ mod ddl;
 mod dml;
 mod engine;
 mod error;
+mod files;
 mod functions;
 mod information;
 mod lateral;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeZone, Utc};
 use datafusion::arrow::array::{ArrayRef, Date32Array, Int64Array, RecordBatch, StringArray};
 use tempfile::TempDir;
-use tidemill_warehouse::sql::{Engine, Outcome, Request, SqlError};
+use tidemill_warehouse::sql::{Engine, Outcome, Parameter, Request, SqlError};
 use tidemill_warehouse::tables::{
     Change, DataFile, DatasetId, DatasetMeta, FoundObject, HeldObject, ObjectError, Objects,
     Partitioning, Snapshot, TableError, TableId, TableMeta, Target, Unit, Warehouse,
@@ -104,12 +104,20 @@ impl Kit {
     }
 
     pub(crate) fn query(&self, text: &str) -> Result<Outcome, SqlError> {
-        let catalog = Arc::new(Located::new(self.warehouse.clone(), "EU"));
+        self.query_with(text, Vec::new())
+    }
+
+    pub(crate) fn query_with(
+        &self,
+        text: &str,
+        parameters: Vec<Parameter>,
+    ) -> Result<Outcome, SqlError> {
+        let catalog = Arc::new(Located::new(self.warehouse.clone(), "EU").with_files());
         let spill = self.folder.path().join("spill");
         let engine = Engine::new(catalog, &spill).expect("it works");
         let request = Request {
             text: text.to_owned(),
-            parameters: Vec::new(),
+            parameters,
             project: "p".to_owned(),
             default_dataset: Some("d".to_owned()),
             dry_run: false,

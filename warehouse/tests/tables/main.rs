@@ -11,5 +11,6 @@ mod kit;
 mod loads;
 mod loads_text;
 mod oracle;
+mod queried_files;
 mod reading;
 mod scripts_killed;

@@ -35,6 +35,7 @@ mod json;
 mod objects;
 mod paging;
 mod parameters;
+mod program;
 mod refusal;
 mod schema;
 pub(crate) mod seen;
@@ -100,8 +101,13 @@ impl Bigquery {
         Ok(bigquery)
     }
 
-    fn now(&self) -> DateTime<Utc> {
+    pub(crate) fn now(&self) -> DateTime<Utc> {
         (self.clock)()
+    }
+
+    /// The tables.
+    pub(crate) fn warehouse(&self) -> &Warehouse {
+        &self.warehouse
     }
 
     /// A number that was never given before.

@@ -104,7 +104,9 @@ async fn execute(state: Arc<State>, mut call: Call) -> Answer {
         id: id.clone(),
         name: id.clone(),
         tasks: vec![Task::new(Work::Sql(text), parameters)],
-        body: json!({ "row_limit": body["row_limit"] }),
+        body: json!({
+            "row_limit": body["row_limit"], "project": body["catalog"], "dataset": body["schema"],
+        }),
         streaming: false,
         fault: state.faults.of_job(Service::Databricks, call.method),
     };
@@ -185,6 +187,25 @@ async fn chunk(state: Arc<State>, call: Call) -> Answer {
         .ok_or_else(|| wrong(format!("The statement {} has no chunk {at}", job.id)))
 }
 
+/// A type of `BigQuery` in Databricks' words: the enum and the text.
+fn of_type(kind: &str) -> (&'static str, String) {
+    let (name, text) = match kind.split(['(', '<']).next().unwrap_or(kind) {
+        "INT64" => ("LONG", "BIGINT"),
+        "FLOAT64" => ("DOUBLE", "DOUBLE"),
+        "BOOL" => ("BOOLEAN", "BOOLEAN"),
+        "BYTES" => ("BINARY", "BINARY"),
+        "DATE" => ("DATE", "DATE"),
+        "TIMESTAMP" => ("TIMESTAMP", "TIMESTAMP"),
+        "DATETIME" => ("TIMESTAMP", "TIMESTAMP_NTZ"),
+        "NUMERIC" => ("DECIMAL", "DECIMAL(38,9)"),
+        "BIGNUMERIC" => ("DECIMAL", "DECIMAL(38,18)"),
+        "ARRAY" => return ("ARRAY", kind.to_owned()),
+        "STRUCT" => return ("STRUCT", kind.to_owned()),
+        _ => ("STRING", "STRING"),
+    };
+    (name, text.to_owned())
+}
+
 fn shown(job: &Job) -> Value {
     let state = match job.phase {
         Phase::Queued | Phase::Pending => "PENDING",
@@ -205,14 +226,15 @@ fn shown(job: &Job) -> Value {
             .flatten()
             .enumerate()
             .map(|(at, column)| {
-                json!({ "name": column[0], "type_name": column[1], "type_text": column[1], "position": at })
+                let (name, text) = of_type(column[1].as_str().unwrap_or_default());
+                json!({ "name": column[0], "type_name": name, "type_text": text, "position": at })
             })
             .collect();
         let chunks = all.len().div_ceil(CHUNK).max(1);
         shown["manifest"] = json!({
             "format": "JSON_ARRAY", "schema": { "column_count": columns.len(), "columns": columns },
             "total_row_count": all.len(), "total_chunk_count": chunks,
-            "truncated": all.len() < job.result()["rows"].as_array().map_or(0, Vec::len),
+            "truncated": (all.len() as u64) < job.result()["row_count"].as_u64().unwrap_or(0),
         });
         shown["result"] = piece(job, 0).unwrap_or_default();
     }

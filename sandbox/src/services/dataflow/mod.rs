@@ -185,7 +185,12 @@ async fn update(state: Arc<State>, mut call: Call) -> Answer {
 
 async fn metrics(state: Arc<State>, call: Call) -> Answer {
     let job = find(&state, &call)?;
-    Ok(Reply::json(&shown::metrics(&job, state.now())))
+    let beside = state.jobs.beside();
+    let now = state.now();
+    let moved = beside
+        .streams
+        .metrics(&beside.pubsub, &key(&call, &job.id), now);
+    Ok(Reply::json(&shown::metrics(&job, moved, now)))
 }
 
 async fn messages(state: Arc<State>, call: Call) -> Answer {

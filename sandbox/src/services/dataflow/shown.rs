@@ -86,8 +86,12 @@ pub(super) fn messages(job: &Job) -> Vec<Value> {
         .collect()
 }
 
-/// Progress, and every number of the program's result by its name.
-pub(super) fn metrics(job: &Job, now: DateTime<Utc>) -> Value {
+/// Progress, what a streaming job has moved, and every number of the program's result by its name.
+pub(super) fn metrics(
+    job: &Job,
+    moved: Option<Vec<(&'static str, Value)>>,
+    now: DateTime<Utc>,
+) -> Value {
     let one = |name: &str, value: Value| {
         json!({
             "name": { "origin": "user", "name": name, "context": {} },
@@ -95,7 +99,13 @@ pub(super) fn metrics(job: &Job, now: DateTime<Utc>) -> Value {
         })
     };
     let mut all = vec![one("Progress", json!(job.progress))];
-    if let Value::Object(result) = job.result() {
+    let streams = moved.is_some();
+    for (name, value) in moved.into_iter().flatten() {
+        let mut metric = one(name, value);
+        metric["name"]["origin"] = json!("dataflow/v1b3");
+        all.push(metric);
+    }
+    if let (Value::Object(result), false) = (job.result(), streams) {
         for (name, value) in result.iter().filter(|(_, value)| value.is_number()) {
             all.push(one(name, value.clone()));
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::http::Method as Verb;
 use serde_json::{Value, json};
 
-use super::{exists, operations, precondition, request_id, spark};
+use super::{driver, exists, operations, precondition, request_id, spark};
 use crate::call::{Answer, Call, Refusal, Reply};
 use crate::jobs::{Job, NewJob, Phase, Task, Work, stem};
 use crate::route::Method;
@@ -87,6 +87,9 @@ fn shown(job: &Job) -> Value {
     let mut shown = job.body["batch"].clone();
     shown["name"] = job.body["name"].clone();
     shown["uuid"] = json!(fields::uuid(job.number));
+    if job.started.is_some() {
+        shown["runtimeInfo"] = json!({ "outputUri": driver::output(job) });
+    }
     shown["createTime"] = json!(fields::time(job.created));
     shown["operation"] = job.body["operation"].clone();
     shown["state"] = json!(word(job.phase));
@@ -198,7 +201,7 @@ async fn create(state: Arc<State>, mut call: Call) -> Answer {
         name: id.clone(),
         tasks: vec![Task::new(work, parameters)],
         body: json!({
-            "batch": batch, "name": format!("{place}/batches/{id}"), "operation": operation_name,
+            "batch": batch, "name": format!("{place}/batches/{id}"), "operation": operation_name, "region": call.part("region"),
             "requestId": request,
         }),
         streaming: false,

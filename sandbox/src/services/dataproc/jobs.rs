@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::http::Method as Verb;
 use serde_json::{Value, json};
 
-use super::{clusters, exists, precondition, request_id, spark};
+use super::{clusters, driver, exists, precondition, request_id, spark};
 use crate::call::{Answer, Call, Refusal, Reply};
 use crate::jobs::{Job, NewJob, Phase, Task, Work, stem};
 use crate::route::Method;
@@ -88,17 +88,13 @@ fn shown(job: &Job) -> Value {
     }
     let mut shown = job.body["job"].clone();
     let uuid = fields::uuid(job.number);
-    let place = format!(
-        "gs://dataproc-staging-{}/google-cloud-dataproc-metainfo/{uuid}/jobs/{}",
-        job.body["region"].as_str().unwrap_or_default(),
-        job.id
-    );
+    let place = driver::folder(job);
     shown["status"] = status;
     shown["statusHistory"] = json!(history);
     shown["jobUuid"] = json!(uuid);
     shown["done"] = json!(!job.active());
     shown["driverControlFilesUri"] = json!(format!("{place}/"));
-    shown["driverOutputResourceUri"] = json!(format!("{place}/driveroutput"));
+    shown["driverOutputResourceUri"] = json!(driver::output(job));
     if job.started.is_some() {
         let state = match job.phase {
             Phase::Succeeded => "FINISHED",

@@ -4,6 +4,7 @@
 
 mod batches;
 mod clusters;
+pub(crate) mod driver;
 mod jobs;
 mod operations;
 

@@ -2,6 +2,7 @@
 //!
 //! A publish that is repeated makes new messages, as on the service: its messages have no key of the sender.
 
+mod inside;
 mod queue;
 mod seen;
 mod subscriptions;
@@ -14,6 +15,7 @@ use crate::call::Refusal;
 use crate::route::Method;
 use crate::services::fields;
 
+pub(crate) use inside::Taken;
 pub(crate) use queue::Pubsub;
 pub(crate) use seen::{MessageSeen, SubscriptionSeen};
 

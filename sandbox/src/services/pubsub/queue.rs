@@ -96,17 +96,17 @@ pub(crate) struct Pubsub {
     pub(super) topics: Shelf<Topic>,
     pub(super) subscriptions: Shelf<Subscription>,
     pub(super) messages: Shelf<Message>,
-    inner: Mutex<Inner>,
+    pub(super) inner: Mutex<Inner>,
     /// Changes when there may be something to pull.
     pub(super) changes: watch::Sender<u64>,
 }
 
-struct Inner {
+pub(super) struct Inner {
     next: u64,
     bytes: usize,
 }
 
-fn key(subscription: &str, number: u64) -> String {
+pub(super) fn key(subscription: &str, number: u64) -> String {
     format!("{subscription}/{number:020}")
 }
 
@@ -179,7 +179,12 @@ impl Pubsub {
         Ok(numbers)
     }
 
-    fn drop_message(&self, inner: &mut Inner, key: &str, message: &Message) -> io::Result<()> {
+    pub(super) fn drop_message(
+        &self,
+        inner: &mut Inner,
+        key: &str,
+        message: &Message,
+    ) -> io::Result<()> {
         inner.bytes = inner.bytes.saturating_sub(message.published.bytes());
         self.messages.remove(key)
     }
@@ -358,7 +363,7 @@ impl Pubsub {
     }
 
     /// Takes a subscription and its messages away.
-    pub(super) fn unsubscribe(&self, name: &str) -> io::Result<()> {
+    pub(crate) fn unsubscribe(&self, name: &str) -> io::Result<()> {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         self.subscriptions.remove(name)?;
         for (key, message) in self.messages.under(&format!("{name}/")) {

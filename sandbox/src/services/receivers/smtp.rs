@@ -179,7 +179,7 @@ async fn take(
         number: 0,
         at: state.now(),
         service: Service::Receivers,
-        method: "smtp.data",
+        method: "smtp.data".into(),
         request: format!("DATA for {}", envelope.to.join(", ")),
         status: said.map(|said| if said.starts_with('2') { 250 } else { 451 }),
         effects,

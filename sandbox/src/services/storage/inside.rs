@@ -51,6 +51,31 @@ impl Storage {
         Ok(Place::new(bucket, name))
     }
 
+    /// Makes a bucket that a service keeps things in; one that is there stays.
+    pub(crate) fn make_bucket(
+        &self,
+        name: &str,
+        project: &str,
+        now: DateTime<Utc>,
+    ) -> Result<(), Refusal> {
+        let _changing = self.changing();
+        if self.buckets.get(name).is_some() {
+            return Ok(());
+        }
+        fs::create_dir_all(self.bucket_folder(name)).map_err(|error| Refusal::internal(&error))?;
+        let bucket = super::record::Bucket {
+            project: project.to_owned(),
+            metageneration: 1,
+            created: now,
+            updated: now,
+            fields: super::fields::of_bucket(&Map::new())?,
+        };
+        self.buckets
+            .put(name, bucket)
+            .map(drop)
+            .map_err(|error| Refusal::internal(&error))
+    }
+
     /// Objects whose names begin with the name of `place`, in the order of names.
     pub(crate) fn under(&self, place: &Place) -> Result<Vec<Listed>, Refusal> {
         self.bucket(&place.bucket)?;

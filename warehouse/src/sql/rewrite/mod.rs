@@ -16,6 +16,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use super::error::SqlError;
+use crate::load::Files;
 use make::{call as made, text};
 
 /// What a statement is read with.
@@ -36,6 +37,8 @@ pub(crate) struct Named {
     pub(crate) planned: String,
     /// Where it stands.
     pub(crate) place: String,
+    /// Files, if it is a function that reads some.
+    pub(crate) files: Option<Files>,
 }
 
 /// Rewrites a tree.
@@ -109,6 +112,32 @@ impl<'a> Rewrite<'a> {
                     parts,
                     planned,
                     place,
+                    files: None,
+                });
+                Ok(())
+            }
+            TableFactor::Table {
+                name,
+                alias,
+                args: args @ Some(_),
+                version: None,
+                sample: None,
+                ..
+            } => {
+                let files = match args.take() {
+                    Some(args) => super::files::files(name, &args, self.context)?,
+                    None => return Ok(()),
+                };
+                if alias.is_none() {
+                    *alias = Some(select::alias(&name.to_string().to_lowercase()));
+                }
+                let planned = format!("bq${}", self.tables.len());
+                *name = make::name(&planned);
+                self.tables.push(Named {
+                    parts: Vec::new(),
+                    planned,
+                    place: String::new(),
+                    files: Some(files),
                 });
                 Ok(())
             }
