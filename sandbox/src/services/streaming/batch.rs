@@ -100,7 +100,7 @@ pub(super) fn ready(
         effects: Vec::new(),
     };
     let mut letters: Vec<(&Taken, String)> = Vec::new();
-    let mut routed: BTreeMap<TableId, Vec<(&Taken, Map<String, Value>)>> = BTreeMap::new();
+    let mut routed: BTreeMap<TableId, Vec<Routed<'_>>> = BTreeMap::new();
     for message in messages {
         let row = serde_json::from_slice::<Map<String, Value>>(&message.data);
         if let Some(uri) = spec.object(message, row.as_ref().ok(), batch.number) {
@@ -135,24 +135,7 @@ pub(super) fn ready(
         ready.rows += rows.count;
         ready.tables.push(rows);
     }
-    if !letters.is_empty() {
-        ready.dead = letters.len() as u64;
-        let id = spec.dead().map_err(|error| StreamError::Storage(error.0))?;
-        dead::ensure(warehouse, &id)?;
-        let snapshot = warehouse.table(&id)?;
-        let rows: Vec<Vec<Cell>> = letters
-            .iter()
-            .map(|(message, why)| cells(&snapshot.meta.schema, &dead::row(message, why), true))
-            .collect::<Result<_, _>>()
-            .map_err(|why| StreamError::Storage(format!("dead letters do not fit {id}: {why}")))?;
-        let files = written(warehouse, &snapshot, &rows)?;
-        ready.tables.push(Rows {
-            table: id,
-            version: snapshot.version,
-            files,
-            count: ready.dead,
-        });
-    }
+    ready.bury(beside, spec, &letters)?;
     Ok(ready)
 }
 
@@ -164,13 +147,16 @@ fn cells(schema: &Schema, row: &Map<String, Value>, ignore: bool) -> Result<Vec<
     row_of_json(schema, row, rules).map_err(|wrong| wrong.insert_message())
 }
 
+/// A message and its JSON.
+type Routed<'a> = (&'a Taken, Map<String, Value>);
+
 type Letters<'a> = Vec<(&'a Taken, String)>;
 
 /// The rows that fit a table, and those that do not.
 fn fitting<'a>(
     warehouse: &Warehouse,
     table: &Snapshot,
-    rows: Vec<(&'a Taken, Map<String, Value>)>,
+    rows: Vec<Routed<'a>>,
     ignore: bool,
 ) -> Result<(Rows, Letters<'a>), StreamError> {
     let (mut good, mut bad) = (Vec::new(), Vec::new());
@@ -228,6 +214,36 @@ fn written(
 }
 
 impl Ready {
+    /// Makes dead letters of what does not fit.
+    fn bury(
+        &mut self,
+        beside: &Beside,
+        spec: &Spec,
+        letters: &[(&Taken, String)],
+    ) -> Result<(), StreamError> {
+        if letters.is_empty() {
+            return Ok(());
+        }
+        let warehouse = beside.bigquery.warehouse();
+        self.dead = letters.len() as u64;
+        let id = spec.dead().map_err(|error| StreamError::Storage(error.0))?;
+        dead::ensure(warehouse, &id)?;
+        let snapshot = warehouse.table(&id)?;
+        let rows: Vec<Vec<Cell>> = letters
+            .iter()
+            .map(|(message, why)| cells(&snapshot.meta.schema, &dead::row(message, why), true))
+            .collect::<Result<_, _>>()
+            .map_err(|why| StreamError::Storage(format!("dead letters do not fit {id}: {why}")))?;
+        let files = written(warehouse, &snapshot, &rows)?;
+        self.tables.push(Rows {
+            table: id,
+            version: snapshot.version,
+            files,
+            count: self.dead,
+        });
+        Ok(())
+    }
+
     pub(super) fn files(&self) -> u64 {
         self.objects.len() as u64
     }

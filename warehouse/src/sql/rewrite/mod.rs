@@ -11,8 +11,9 @@ use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, CastFormat, CastKind, CeilFloorKind, DateTimeField, Expr, Ident, Query, Select,
-    Subscript, TableFactor, UnaryOperator, Value, VisitMut, VisitorMut,
+    AccessExpr, CastFormat, CastKind, CeilFloorKind, DateTimeField, Expr, Ident, ObjectName, Query,
+    Select, Subscript, TableAlias, TableFactor, TableFunctionArgs, UnaryOperator, Value, VisitMut,
+    VisitorMut,
 };
 
 use super::error::SqlError;
@@ -123,24 +124,7 @@ impl<'a> Rewrite<'a> {
                 version: None,
                 sample: None,
                 ..
-            } => {
-                let files = match args.take() {
-                    Some(args) => super::files::files(name, &args, self.context)?,
-                    None => return Ok(()),
-                };
-                if alias.is_none() {
-                    *alias = Some(select::alias(&name.to_string().to_lowercase()));
-                }
-                let planned = format!("bq${}", self.tables.len());
-                *name = make::name(&planned);
-                self.tables.push(Named {
-                    parts: Vec::new(),
-                    planned,
-                    place: String::new(),
-                    files: Some(files),
-                });
-                Ok(())
-            }
+            } => self.files(name, alias, args.take()),
             TableFactor::Table { name, .. } => Err(SqlError::unsupported(format!(
                 "the table expression {name}"
             ))),
@@ -156,6 +140,31 @@ impl<'a> Rewrite<'a> {
             TableFactor::NestedJoin { .. } => Ok(()),
             other => Err(SqlError::unsupported(format!("{other}"))),
         }
+    }
+
+    /// A function that stands for files becomes a table.
+    fn files(
+        &mut self,
+        name: &mut ObjectName,
+        alias: &mut Option<TableAlias>,
+        args: Option<TableFunctionArgs>,
+    ) -> Result<(), SqlError> {
+        let Some(args) = args else {
+            return Ok(());
+        };
+        let files = super::files::files(name, &args, self.context)?;
+        if alias.is_none() {
+            *alias = Some(select::alias(&name.to_string().to_lowercase()));
+        }
+        let planned = format!("bq${}", self.tables.len());
+        *name = make::name(&planned);
+        self.tables.push(Named {
+            parts: Vec::new(),
+            planned,
+            place: String::new(),
+            files: Some(files),
+        });
+        Ok(())
     }
 
     fn expr(&mut self, expr: &mut Expr) -> Result<(), SqlError> {
