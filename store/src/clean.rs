@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use tidemill_core::id::DagId;
 use tidemill_core::time::Timestamp;
 
+use crate::audit::Chain;
 use crate::bind::Args;
 use crate::db::Step;
 use crate::read::{BadCell, Read, Reader};
@@ -16,7 +17,7 @@ use crate::{Store, StoreError};
 pub struct CleanOptions {
     /// What ended before this.
     pub older_than: Timestamp,
-    /// Of this DAG only. What belongs to no DAG then stays.
+    /// Of this DAG only. What belongs to no DAG then stays, and the audit log, which loses lines at its beginning only.
     pub dag: Option<DagId>,
     /// How many runs go in one step.
     pub runs_per_step: u32,
@@ -61,7 +62,6 @@ impl Cleaned {
 
 /// Statements that delete, and count, what is old without being of a run.
 static OLD: &[(&str, &Sql, &Sql)] = &[
-    ("audit", &sql::CLEAN_OLD_AUDIT, &sql::COUNT_OLD_AUDIT),
     ("outbox", &sql::CLEAN_OLD_OUTBOX, &sql::COUNT_OLD_OUTBOX),
     (
         "asset_event",
@@ -96,7 +96,20 @@ pub struct Cleaning {
     options: CleanOptions,
     /// The last run that was looked at; none once all were.
     run: Option<i64>,
+    /// The chains of the audit log that are still to be looked at.
+    chains: VecDeque<Chain>,
     old: VecDeque<&'static (&'static str, &'static Sql, &'static Sql)>,
+}
+
+/// A line of the audit log, and when it was written.
+struct Dated(i64, Timestamp);
+
+impl Read for Dated {
+    const TABLE: &'static str = "audit";
+
+    fn read(from: &mut Reader<'_>) -> Result<Self, BadCell> {
+        Ok(Self(from.int()?, from.time()?))
+    }
 }
 
 struct Counted(String, u64);
@@ -159,11 +172,16 @@ impl Store {
     /// is of a backfill that goes on. Safe beside a running engine: a run that somebody clears meanwhile stays.
     #[must_use]
     pub fn clean(&self, options: CleanOptions) -> Cleaning {
-        let kept = |table: &str| table == "audit" && options.keep_audit;
+        let chains: &[Chain] = if options.keep_audit || options.dag.is_some() {
+            &[]
+        } else {
+            &[Chain::Leader, Chain::Access]
+        };
         Cleaning {
             store: self.clone(),
             run: Some(i64::MIN),
-            old: OLD.iter().filter(|(table, ..)| !kept(table)).collect(),
+            chains: chains.iter().copied().collect(),
+            old: OLD.iter().collect(),
             options,
         }
     }
@@ -181,6 +199,21 @@ impl Cleaning {
             if !picked.is_empty() {
                 return self.runs(picked).await.map(Some);
             }
+        }
+        while let Some(chain) = self.chains.front() {
+            let went = if self.options.dry_run {
+                self.chains.clear();
+                let age = Args::NONE.time(self.options.older_than);
+                let counted = self.store.db().row(&sql::COUNT_OLD_AUDIT, age).await?;
+                u64::try_from(counted.unwrap_or(0_i64)).unwrap_or(0)
+            } else {
+                self.audit(*chain).await?
+            };
+            if went > 0 {
+                let rows = vec![("audit".to_owned(), went)];
+                return Ok(Some(Cleaned { rows }));
+            }
+            self.chains.pop_front();
         }
         while let Some((table, delete, count)) = self.old.front() {
             let age = Args::NONE
@@ -202,6 +235,31 @@ impl Cleaning {
             self.old.pop_front();
         }
         Ok(None)
+    }
+
+    /// Takes lines of the audit log away from the beginning of a chain, up to the first that is not old, and keeps the hash of
+    /// the last that went: the next line is checked against it, so whoever takes more away is seen.
+    async fn audit(&self, chain: Chain) -> Result<u64, StoreError> {
+        let oldest = match chain {
+            Chain::Leader => &sql::AUDIT_OLDEST_UPWARDS,
+            Chain::Access => &sql::AUDIT_OLDEST_DOWNWARDS,
+        };
+        let db = self.store.db();
+        let lines: Vec<Dated> = db.rows(oldest, Args::NONE.int(OLD_ROWS_PER_STEP)).await?;
+        let is_old = |line: &&Dated| line.1 < self.options.older_than;
+        let Some(Dated(last, _)) = lines.iter().take_while(is_old).last() else {
+            return Ok(0);
+        };
+        let start = Args::NONE.text(chain.word()).int(*last);
+        let lines = match chain {
+            Chain::Leader => Args::NONE.int(1).int(*last),
+            Chain::Access => Args::NONE.int(*last).int(-1),
+        };
+        let went = db.write(vec![
+            (&sql::AUDIT_START_MOVE, start),
+            (&sql::CLEAN_OLD_AUDIT, lines),
+        ]);
+        Ok(went.await?.last().copied().unwrap_or(0))
     }
 
     async fn pick(&self, after: i64) -> Result<Vec<i64>, StoreError> {

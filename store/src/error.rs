@@ -107,9 +107,14 @@ pub enum StoreError {
     /// The row that gives the turn to change access is gone.
     #[error(
         "change access: the row of table access_turn is gone; restore it from a backup, or insert one whose audit_last is the \
-         lowest id of table audit, or 0"
+         lowest id of table audit, or 0, and whose audit_hash is the hash of that line"
     )]
     NoAccessRow,
+    /// A row that says where a chain of the audit log begins is gone.
+    #[error(
+        "find where the audit log begins: rows of table audit_start are gone; restore them from a backup"
+    )]
+    NoAuditStart,
     /// The process is shutting down.
     #[error("finish: the process is shutting down")]
     Shutdown,

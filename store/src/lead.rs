@@ -55,6 +55,26 @@ impl Read for Holder {
     }
 }
 
+/// The lead as it was taken.
+#[derive(Debug)]
+pub(crate) struct Taken {
+    /// The term.
+    pub(crate) term: i64,
+    /// The hash of the last line that a leader wrote into the audit log.
+    pub(crate) audit_hash: String,
+}
+
+impl Read for Taken {
+    const TABLE: &'static str = "leader";
+
+    fn read(from: &mut Reader<'_>) -> Result<Self, BadCell> {
+        Ok(Self {
+            term: from.int()?,
+            audit_hash: from.string()?,
+        })
+    }
+}
+
 impl Store {
     /// Who leads.
     ///
@@ -91,9 +111,9 @@ impl Store {
             Database::Postgres(_) => None,
         };
         let args = Args::NONE.text(holder).int(micros(lease));
-        let taken: Vec<Holder> = self.db().write_rows(&LEADER_TAKE, args).await?;
+        let taken: Vec<Taken> = self.db().write_rows(&LEADER_TAKE, args).await?;
         if let Some(taken) = taken.into_iter().next() {
-            let leader = Leader::new(self.clone(), taken.term, lease, lock);
+            let leader = Leader::new(self.clone(), taken, lease, lock);
             return Ok(Lead::Taken(leader));
         }
         let Holder { name: by, rest, .. } = self.holder().await?;

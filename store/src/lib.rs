@@ -5,6 +5,7 @@
 //! beside it.
 
 pub mod access;
+mod audit;
 mod bind;
 mod check;
 mod clean;
@@ -30,6 +31,7 @@ mod secrets;
 mod sql;
 mod store;
 
+pub use audit::{Chain, Fault, Found, Known, Verified};
 pub use check::Violation;
 pub use clean::{CleanOptions, Cleaned, Cleaning, LogsLeft};
 pub use commit::{CommitOutcome, Leader, Resolved, Settled};

@@ -47,6 +47,7 @@ static STEPS: &[Known] = steps! {
     4 "0004_pool_note",
     5 "0005_attempt_deferred",
     6 "0006_version_index",
+    7 "0007_audit_chain",
 };
 
 /// What comes before each step: the table of steps, and nobody else taking any.

@@ -39,6 +39,8 @@ macro_rules! statements {
 statements! {
     one text for both: {
         ACCESS_AUDIT = "access" / "access_audit",
+        ACCESS_BOUND = "access" / "access_bound",
+        ACCESS_LAST = "access" / "access_last",
         ACCESS_TURN = "access" / "access_turn",
         ATTEMPT_BACK = "access" / "attempt_back",
         ATTEMPT_COUNT = "access" / "attempt_count",
@@ -71,6 +73,10 @@ statements! {
         USER_SIGNED_IN = "access" / "user_signed_in",
         USERS = "access" / "users",
 
+        AUDIT_CHAINS = "audit" / "audit_chains",
+        AUDIT_DOWNWARDS = "audit" / "audit_downwards",
+        AUDIT_UPWARDS = "audit" / "audit_upwards",
+
         ACCESS_ROLE = "check" / "access_role",
         ACCESS_TURN_ROW = "check" / "access_turn_row",
         ADMIN_MISSING = "check" / "admin_missing",
@@ -100,6 +106,9 @@ statements! {
         TASK_WITHOUT_RUN = "check" / "task_without_run",
 
         CLEAN_OLD_ASSET_EVENT = "clean" / "clean_old_asset_event",
+        AUDIT_OLDEST_DOWNWARDS = "clean" / "audit_oldest_downwards",
+        AUDIT_OLDEST_UPWARDS = "clean" / "audit_oldest_upwards",
+        AUDIT_START_MOVE = "clean" / "audit_start_move",
         CLEAN_OLD_AUDIT = "clean" / "clean_old_audit",
         CLEAN_OLD_BACKFILL = "clean" / "clean_old_backfill",
         CLEAN_OLD_LOGIN_ATTEMPT = "clean" / "clean_old_login_attempt",

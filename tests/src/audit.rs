@@ -63,6 +63,10 @@ pub async fn check_database(fleet: &Fleet) {
     let found = fleet.store.check(wall()).await;
     let found = found.expect("the database can be checked");
     assert!(found.is_empty(), "{found:#?}");
+    let chains = fleet.store.verify_audit(&[], None).await;
+    for chain in chains.expect("the audit log can be checked") {
+        assert_eq!(chain.fault, None, "{:?}", chain.chain);
+    }
 }
 
 /// Looks whether the database agrees with itself and with the witness about these runs, all of which succeeded, and counts.

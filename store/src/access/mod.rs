@@ -14,6 +14,7 @@ mod users;
 use serde_json::Value;
 use tidemill_core::time::Timestamp;
 
+use crate::audit::AccessLine;
 use crate::bind::Args;
 use crate::db::{Changed, Part};
 use crate::{Store, StoreError, sql};
@@ -39,14 +40,14 @@ pub(crate) struct Line<'a> {
 }
 
 impl Line<'_> {
-    fn part(&self, by: By<'_>) -> Part {
-        let args = Args::NONE
-            .time(by.at)
-            .text(by.who)
-            .text(self.action)
-            .text(self.target)
-            .text(&*self.details.to_string());
-        Part::May((&sql::ACCESS_AUDIT, args))
+    fn by(&self, by: By<'_>) -> AccessLine {
+        AccessLine {
+            at: by.at,
+            actor: by.who.to_owned(),
+            action: self.action,
+            target: self.target.to_owned(),
+            details: self.details.to_string(),
+        }
     }
 }
 
@@ -88,9 +89,8 @@ impl Store {
     ) -> Result<Turn, StoreError> {
         let mut all = vec![Part::Must((&sql::ACCESS_TURN, Args::NONE))];
         all.extend(parts);
-        all.push(line.part(by));
-        match self.db().change(all).await? {
-            Changed::Done(_) => Ok(Turn::Done),
+        match self.db().change(all, line.by(by)).await? {
+            Changed::Done => Ok(Turn::Done),
             Changed::Refused(0) => Err(StoreError::NoAccessRow),
             Changed::Refused(at) => Ok(Turn::Refused(at - 1)),
         }

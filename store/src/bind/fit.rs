@@ -12,7 +12,7 @@ const KEY_BYTES_MAX: usize = 1_000;
 const EARLIEST: i64 = -210_866_803_200_000_000;
 
 /// PostgreSQL has no NUL in texts. What has one gets the sign for "something was here" in its place.
-pub(super) fn text(value: &str) -> Cow<'_, str> {
+pub(crate) fn text(value: &str) -> Cow<'_, str> {
     if value.as_bytes().contains(&0) {
         Cow::Owned(value.replace('\0', "\u{fffd}"))
     } else {
@@ -21,7 +21,7 @@ pub(super) fn text(value: &str) -> Cow<'_, str> {
 }
 
 /// A text that is too long for an index is cut, and its end replaced by a hash of the whole.
-pub(super) fn key(value: &str) -> Cow<'_, str> {
+pub(crate) fn key(value: &str) -> Cow<'_, str> {
     if value.len() <= KEY_BYTES_MAX {
         return Cow::Borrowed(value);
     }
@@ -41,7 +41,7 @@ pub(super) fn key(value: &str) -> Cow<'_, str> {
 
 /// An instant before the calendar begins becomes its beginning. After its end there is none: the last instant that
 /// eight bytes of microseconds can say is within PostgreSQL's years.
-pub(super) fn time(value: Timestamp) -> i64 {
+pub(crate) fn time(value: Timestamp) -> i64 {
     value.micros().max(EARLIEST)
 }
 

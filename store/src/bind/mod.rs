@@ -5,7 +5,7 @@
 //! page, and can never make a commit fail for ever.
 
 mod arg;
-mod fit;
+pub(crate) mod fit;
 mod jsonb;
 mod sheet;
 mod table_rows;

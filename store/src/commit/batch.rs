@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use crate::audit::{Bound, bind};
 use crate::bind::{Jsonb, Sheet, TableRows, Write};
 use crate::db::Database;
 use crate::record::{Changes, Highest};
@@ -38,15 +39,17 @@ impl<S> Part<S> {
 }
 
 /// What the leader's row is moved to.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Mark {
     pub(crate) term: i64,
     pub(crate) batch: i64,
     highest: Highest,
+    /// The hash of the last line that it adds to the audit log; none if it adds none.
+    pub(crate) audit_hash: Option<String>,
 }
 
 impl Mark {
-    /// The arguments of its statement.
+    /// The arguments of its statement; the hash comes after them.
     pub(crate) const fn numbers(&self) -> [i64; 8] {
         let highest = &self.highest;
         [
@@ -76,12 +79,18 @@ enum Parts {
 }
 
 impl Batch {
-    /// Writes these changes in the form of this database.
-    pub(crate) fn new(database: &Database, term: i64, batch: i64, changes: &Changes) -> Self {
+    /// Writes these changes in the form of this database. `before` is the hash of the last line of the audit log.
+    pub(crate) fn new(
+        database: &Database,
+        (term, batch): (i64, i64),
+        changes: &Changes,
+        before: &str,
+    ) -> Self {
+        let audits = bind(before, &changes.audits);
         let parts = match database {
-            Database::Postgres(_) => Parts::Postgres(parts(changes)),
+            Database::Postgres(_) => Parts::Postgres(parts(changes, &audits)),
             Database::Sqlite(_) => Parts::Sqlite(
-                parts::<Jsonb>(changes)
+                parts::<Jsonb>(changes, &audits)
                     .into_iter()
                     .map(|part| Part {
                         sql: part.sql,
@@ -98,6 +107,7 @@ impl Batch {
                 term,
                 batch,
                 highest: highest(changes),
+                audit_hash: audits.into_iter().last().map(|line| line.hash),
             },
             parts,
         }
@@ -183,7 +193,7 @@ impl<S: Sheet> Filling<S> {
 
 /// What is to be written. Rows of the same table never meet in two parts of one statement, so where a row is both removed
 /// and written again, removing is left out: writing replaces all of it.
-fn parts<S: Sheet>(changes: &Changes) -> Vec<Part<S>> {
+fn parts<S: Sheet>(changes: &Changes, audits: &[Bound<'_>]) -> Vec<Part<S>> {
     let mut to = Filling(Vec::new());
     to.add(&sql::VERSION_ADD, &changes.versions);
     to.add(&sql::TASK_NAME_ADD, &changes.task_names);
@@ -230,7 +240,7 @@ fn parts<S: Sheet>(changes: &Changes) -> Vec<Part<S>> {
     to.add(&sql::ASSET_WAIT_PUT, &changes.asset_waits);
     to.add(&sql::OUTBOX_ADD, &changes.outbox);
     to.add(&sql::SKIPPED_TICK_ADD, &changes.skipped_ticks);
-    to.add(&sql::AUDIT_ADD, &changes.audits);
+    to.add(&sql::AUDIT_ADD, audits);
     to.0
 }
 

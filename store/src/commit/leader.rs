@@ -1,13 +1,14 @@
 //! The leader: the only one who commits.
 
 use std::fs::File;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
 use super::{Batch, CommitOutcome, Resolved, Settled, Tried};
 use crate::bind::Args;
+use crate::lead::Taken;
 use crate::read::{BadCell, Read, Reader};
 use crate::record::Changes;
 use crate::sql::{LEADER_READ, LEADER_RENEW, LEADER_RESIGN};
@@ -23,15 +24,23 @@ pub struct Leader {
     store: Store,
     term: i64,
     lease: Duration,
+    last: Mutex<Last>,
     /// Keeps a second engine off a SQLite file for as long as this lives; freed by the system if the process dies.
     _lock: Option<File>,
 }
 
+/// The last batch of ours that is known to be on record, and the hash of the last line of the audit log after it.
+#[derive(Debug, Clone)]
+struct Last {
+    batch: i64,
+    audit_hash: String,
+}
+
 /// The leader's row.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 struct Standing {
     term: i64,
-    batch: i64,
+    last: Last,
 }
 
 impl Read for Standing {
@@ -40,17 +49,25 @@ impl Read for Standing {
     fn read(from: &mut Reader<'_>) -> Result<Self, BadCell> {
         Ok(Self {
             term: from.int()?,
-            batch: from.int()?,
+            last: Last {
+                batch: from.int()?,
+                audit_hash: from.string()?,
+            },
         })
     }
 }
 
 impl Leader {
-    pub(crate) const fn new(store: Store, term: i64, lease: Duration, lock: Option<File>) -> Self {
+    pub(crate) fn new(store: Store, taken: Taken, lease: Duration, lock: Option<File>) -> Self {
+        let Taken { term, audit_hash } = taken;
         Self {
             store,
             term,
             lease,
+            last: Mutex::new(Last {
+                batch: 0,
+                audit_hash,
+            }),
             _lock: lock,
         }
     }
@@ -88,13 +105,7 @@ impl Leader {
     /// When nothing was written: the database refused it, or could not be reached. `is_retryable` says whether the
     /// same can work later.
     pub async fn commit(&self, batch: i64, changes: &Changes) -> Result<CommitOutcome, StoreError> {
-        self.send(&Arc::new(Batch::new(
-            self.store.db(),
-            self.term,
-            batch,
-            changes,
-        )))
-        .await
+        self.send(&self.written(batch, changes).await?).await
     }
 
     /// Writes these changes as [`Self::commit`] does, and tries again until it is clear what became of them, at most for
@@ -108,7 +119,7 @@ impl Leader {
         changes: &Changes,
         within: Duration,
     ) -> Result<Settled, StoreError> {
-        let sent = Arc::new(Batch::new(self.store.db(), self.term, batch, changes));
+        let sent = self.written(batch, changes).await?;
         let deadline = Instant::now() + within;
         let (mut pause, mut unknown) = (PAUSE_FIRST, false);
         loop {
@@ -157,7 +168,7 @@ impl Leader {
         let standing = self.standing().await?;
         Ok(if standing.term != self.term {
             Resolved::Deposed
-        } else if standing.batch >= batch {
+        } else if standing.last.batch >= batch {
             Resolved::Done
         } else {
             Resolved::NotDone
@@ -166,26 +177,55 @@ impl Leader {
 
     async fn send(&self, sent: &Arc<Batch>) -> Result<CommitOutcome, StoreError> {
         match self.store.db().commit(sent.clone()).await {
-            Tried::Done => Ok(CommitOutcome::Done),
+            Tried::Done => {
+                let mark = sent.mark();
+                let mut last = self.last();
+                last.batch = mark.batch;
+                if let Some(hash) = &mark.audit_hash {
+                    last.audit_hash.clone_from(hash);
+                }
+                Ok(CommitOutcome::Done)
+            }
             Tried::Failed(error) => Err(error),
             Tried::Unknown(error) => Ok(CommitOutcome::Unknown(error)),
             Tried::NotNext => {
                 let (batch, standing) = (sent.mark().batch, self.standing().await?);
                 if standing.term != self.term {
                     Ok(CommitOutcome::Deposed)
-                } else if standing.batch == batch {
+                } else if standing.last.batch == batch {
                     Ok(CommitOutcome::Done)
                 } else {
-                    let last = standing.batch;
+                    let last = standing.last.batch;
                     Err(StoreError::OutOfOrder { batch, last })
                 }
             }
         }
     }
 
+    /// Writes changes in the form of the database, with what binds their lines of the audit log to the last one. That is in
+    /// mind, unless nobody has asked what became of the batch before.
+    async fn written(&self, batch: i64, changes: &Changes) -> Result<Arc<Batch>, StoreError> {
+        if !changes.audits.is_empty() && self.last().batch != batch - 1 {
+            self.standing().await?;
+        }
+        let before = self.last().audit_hash.clone();
+        let db = self.store.db();
+        let written = Batch::new(db, (self.term, batch), changes, &before);
+        Ok(Arc::new(written))
+    }
+
+    /// The leader's row as it is on record; what it says of us is kept in mind.
     async fn standing(&self) -> Result<Standing, StoreError> {
         let rows = self.store.db().write_rows(&LEADER_READ, Args::NONE).await?;
-        rows.into_iter().next().ok_or(StoreError::NoLeaderRow)
+        let standing: Standing = rows.into_iter().next().ok_or(StoreError::NoLeaderRow)?;
+        if standing.term == self.term {
+            self.last().clone_from(&standing.last);
+        }
+        Ok(standing)
+    }
+
+    fn last(&self) -> MutexGuard<'_, Last> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -12,6 +12,7 @@ mod sqlite;
 
 use std::sync::Arc;
 
+use crate::audit::AccessLine;
 use crate::bind::Args;
 use crate::commit::{Batch, Tried};
 use crate::read::Read;
@@ -50,8 +51,8 @@ impl Part {
 /// What became of a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Changed {
-    /// It was committed; how many rows each part changed.
-    Done(Vec<u64>),
+    /// It was committed.
+    Done,
     /// The part at this place changed none, and nothing was done.
     Refused(usize),
 }
@@ -120,13 +121,18 @@ impl Database {
         .await
     }
 
-    /// Runs the parts in one transaction, and undoes it at the first that must change a row and does not.
-    pub(crate) async fn change(&self, parts: Vec<Part>) -> Result<Changed, StoreError> {
+    /// Runs the parts, of which the first takes the turn, and adds the line, in one transaction; undoes it at the first part
+    /// that must change a row and does not.
+    pub(crate) async fn change(
+        &self,
+        parts: Vec<Part>,
+        line: AccessLine,
+    ) -> Result<Changed, StoreError> {
         let this = self.clone();
         apart(async move {
             match this {
-                Self::Postgres(db) => db.change(&parts).await,
-                Self::Sqlite(db) => db.change(&parts).await,
+                Self::Postgres(db) => db.change(&parts, &line).await,
+                Self::Sqlite(db) => db.change(&parts, &line).await,
             }
         })
         .await

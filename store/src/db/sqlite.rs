@@ -13,11 +13,12 @@ use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::{Instant, sleep};
 
 use super::{Changed, Part, Snapshot, Step, failed, step};
+use crate::audit::AccessLine;
 use crate::bind::Args;
 use crate::commit::{Batch, Tried};
 use crate::options::Schema;
 use crate::read::{Read, read};
-use crate::sql::{LEADER_STEP, Sql};
+use crate::sql::{ACCESS_LAST, LEADER_STEP, Sql};
 use crate::{Options, StoreError};
 
 /// The file beside the database does not stay longer than this: 64 MiB.
@@ -130,11 +131,8 @@ impl Sqlite {
     pub(super) async fn write(&self, steps: &[Step]) -> Result<Vec<u64>, StoreError> {
         let mut writer = self.begin().await.map_err(step("begin to write"))?;
         let mut changed = Vec::with_capacity(steps.len());
-        for (sql, args) in steps {
-            let args = args.sqlite().map_err(failed(sql))?;
-            let query = sqlx::query_with(sql.sqlite, args);
-            let done = query.execute(&mut writer.connection).await;
-            changed.push(done.map_err(failed(sql))?.rows_affected());
+        for step in steps {
+            changed.push(execute(&mut writer.connection, step).await?);
         }
         writer
             .commit()
@@ -143,23 +141,25 @@ impl Sqlite {
         Ok(changed)
     }
 
-    pub(super) async fn change(&self, parts: &[Part]) -> Result<Changed, StoreError> {
+    pub(super) async fn change(
+        &self,
+        parts: &[Part],
+        line: &AccessLine,
+    ) -> Result<Changed, StoreError> {
         let mut writer = self.begin().await.map_err(step("begin a change"))?;
-        let mut changed = Vec::with_capacity(parts.len());
-        for part in parts {
-            let (sql, args) = part.step();
-            let args = args.sqlite().map_err(failed(sql))?;
-            let query = sqlx::query_with(sql.sqlite, args);
-            let done = query.execute(&mut writer.connection).await;
-            let rows = done.map_err(failed(sql))?.rows_affected();
+        for (at, part) in parts.iter().enumerate() {
+            let rows = execute(&mut writer.connection, part.step()).await?;
             if !part.holds(rows) {
                 writer.undo().await;
-                return Ok(Changed::Refused(changed.len()));
+                return Ok(Changed::Refused(at));
             }
-            changed.push(rows);
+        }
+        let held = collect(&mut writer.connection, &ACCESS_LAST, &Args::NONE).await?;
+        for step in line.steps(held.first().ok_or(StoreError::NoAccessRow)?) {
+            execute(&mut writer.connection, &step).await?;
         }
         writer.commit().await.map_err(step("commit a change"))?;
-        Ok(Changed::Done(changed))
+        Ok(Changed::Done)
     }
 
     pub(super) async fn script(
@@ -279,6 +279,7 @@ async fn write_batch(connection: &mut SqliteConnection, batch: &Batch) -> Result
     for number in batch.mark().numbers() {
         query = query.bind(number);
     }
+    let query = query.bind(batch.mark().audit_hash.clone());
     let led = query.execute(&mut *connection).await;
     if led.map_err(failed(&LEADER_STEP))?.rows_affected() != 1 {
         return Ok(false);
@@ -297,6 +298,13 @@ async fn write_batch(connection: &mut SqliteConnection, batch: &Batch) -> Result
         }
     }
     Ok(true)
+}
+
+/// Runs a statement; says how many rows it changed.
+async fn execute(connection: &mut SqliteConnection, (sql, args): &Step) -> Result<u64, StoreError> {
+    let args = args.sqlite().map_err(failed(sql))?;
+    let done = sqlx::query_with(sql.sqlite, args).execute(connection).await;
+    Ok(done.map_err(failed(sql))?.rows_affected())
 }
 
 async fn collect<T: Read>(

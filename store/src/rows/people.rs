@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tidemill_core::id::DagId;
 use tidemill_core::protocol::RunNo;
 
+use crate::audit::Bound;
 use crate::bind::{Sheet, Write};
 use crate::read::{BadCell, Read, Reader};
 use crate::record::{
@@ -165,18 +166,21 @@ impl Read for SkippedTickRow {
     }
 }
 
-impl Write for AuditRow {
+/// A line is written with what binds it to the one before it, and read without.
+impl Write for Bound<'_> {
     const TABLE: &'static str = <AuditRow as Read>::TABLE;
 
     fn write<S: Sheet>(&self, to: &mut S) {
-        to.int(Some(self.id));
-        to.time(Some(self.at));
-        to.text(Some(&self.actor));
-        to.text(Some(&self.action));
-        to.text(Some(&self.target));
-        to.text(self.dag.as_ref().map(DagId::as_str));
-        to.int(self.run.map(|run| run.0));
-        to.text(Some(&self.details));
+        let row = self.row;
+        to.int(Some(row.id));
+        to.time(Some(row.at));
+        to.text(Some(&row.actor));
+        to.text(Some(&row.action));
+        to.text(Some(&row.target));
+        to.text(row.dag.as_ref().map(DagId::as_str));
+        to.int(row.run.map(|run| run.0));
+        to.text(Some(&row.details));
+        to.text(Some(&self.hash));
     }
 }
 

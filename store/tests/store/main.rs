@@ -3,6 +3,7 @@
 
 mod accesses;
 mod big;
+mod chains;
 mod checks;
 mod cleans;
 mod cluster;
@@ -57,6 +58,14 @@ on_both! {
         one_of_many_makes_the_first_admin,
         the_last_admin_stays,
         who_is_disabled_is_out_everywhere;
+    chains:
+        a_clean_takes_the_beginning_and_nobody_takes_more,
+        lines_from_before_there_was_a_chain_are_left_alone,
+        many_who_change_access_make_one_chain,
+        what_was_not_done_is_in_no_chain,
+        what_was_noted_elsewhere_is_asked_for,
+        whatever_somebody_does_by_hand_is_found,
+        whoever_takes_over_goes_on_with_the_chain;
     checks:
         a_run_may_end_a_moment_after_its_last_task,
         each_check_finds_what_it_is_there_for;

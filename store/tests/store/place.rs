@@ -13,13 +13,14 @@ use tokio::sync::OnceCell;
 use crate::cluster;
 
 /// All tables.
-pub(crate) const TABLES: [&str; 29] = [
+pub(crate) const TABLES: [&str; 30] = [
     "access_turn",
     "api_token",
     "asset_event",
     "asset_wait",
     "attempt",
     "audit",
+    "audit_start",
     "backfill",
     "backfill_date",
     "cleanup",

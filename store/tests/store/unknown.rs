@@ -10,6 +10,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::chains::fit;
 use crate::cluster;
 use crate::place::{Place, open};
 use crate::round_trip::{everything, lead, put};
@@ -144,6 +145,14 @@ fn small() -> Changes {
     }
 }
 
+/// What comes after either.
+fn later() -> Changes {
+    Changes {
+        audits: vec![audit_row(8)],
+        ..Changes::default()
+    }
+}
+
 /// Too big for one statement, so that it ends with a COMMIT of its own.
 fn big() -> Changes {
     Changes {
@@ -176,6 +185,7 @@ async fn a_commit_that_is_cut_before_it_arrives_is_not_done() {
         place.ask("SELECT count(*) FROM audit WHERE id = 7").await,
         1
     );
+    assert_eq!(fit(&place.store).await, [2, 0]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -192,6 +202,9 @@ async fn a_commit_that_is_cut_after_it_arrived_is_done_once() {
     // Sent again it changes nothing.
     put(&leader, 2, &small()).await;
     assert_eq!(place.picture().await, after);
+    // What comes after it fits it, however late it was known to be on record.
+    put(&leader, 3, &later()).await;
+    assert_eq!(fit(&place.store).await, [3, 0]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -206,6 +219,8 @@ async fn a_big_commit_that_is_cut_at_its_last_word_is_resolved() {
         assert_eq!(leader.resolve(2).await.expect("it answers"), resolved);
     }
     assert_eq!(place.ask("SELECT count(*) FROM task").await, 8_993);
+    put(&leader, 3, &later()).await;
+    assert_eq!(fit(&place.store).await, [3, 0]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -222,5 +237,7 @@ async fn whoever_wants_to_be_sure_is() {
             1
         );
         assert_eq!(place.ask("SELECT batch FROM leader").await, 2);
+        put(&leader, 3, &later()).await;
+        assert_eq!(fit(&place.store).await, [3, 0]);
     }
 }

@@ -1,2 +1,2 @@
 -- Waits for a commit that is being written.
-SELECT term, batch FROM leader FOR UPDATE
+SELECT term, batch, audit_hash FROM leader FOR UPDATE

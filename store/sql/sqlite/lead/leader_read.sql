@@ -1,2 +1,2 @@
 -- Run by the writer, whose turn comes after a commit that is being written.
-SELECT term, batch FROM leader
+SELECT term, batch, audit_hash FROM leader

@@ -2,4 +2,4 @@
 UPDATE leader SET
     term = term + 1, batch = 0, holder = $1,
     lease_until = CAST(unixepoch('subsec') * 1000000 AS INTEGER) + $2
-RETURNING term, holder, 0
+RETURNING term, audit_hash

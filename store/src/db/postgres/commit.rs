@@ -124,8 +124,11 @@ impl Committer {
         mark: Option<&Mark>,
         parts: &[&Part<TableRows>],
     ) -> Result<(), sqlx::error::BoxDynError> {
-        for number in mark.map(Mark::numbers).iter().flatten() {
-            to.add(number)?;
+        if let Some(mark) = mark {
+            for number in mark.numbers() {
+                to.add(number)?;
+            }
+            to.add(mark.audit_hash.as_deref())?;
         }
         for part in parts {
             if part.counted {

@@ -6,17 +6,18 @@ use std::str::FromStr as _;
 use std::time::Duration;
 
 use futures_util::TryStreamExt as _;
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::{ConnectOptions as _, Executor as _, SqlSafeStr as _};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use self::commit::Committer;
 use super::{Changed, Part, Snapshot, Step, failed, step};
+use crate::audit::AccessLine;
 use crate::bind::Args;
 use crate::commit::{Batch, Tried};
 use crate::read::{Read, read};
-use crate::sql::Sql;
+use crate::sql::{ACCESS_LAST, Sql};
 use crate::{Options, StoreError};
 
 /// Other writes than commits: leases, the outbox, cleaning.
@@ -130,31 +131,32 @@ impl Postgres {
     pub(super) async fn write(&self, steps: &[Step]) -> Result<Vec<u64>, StoreError> {
         let mut tx = self.writes.begin().await.map_err(step("begin to write"))?;
         let mut changed = Vec::with_capacity(steps.len());
-        for (sql, args) in steps {
-            let args = args.postgres().map_err(failed(sql))?;
-            let done = sqlx::query_with(sql.postgres, args).execute(&mut *tx).await;
-            changed.push(done.map_err(failed(sql))?.rows_affected());
+        for step in steps {
+            changed.push(execute(&mut tx, step).await?);
         }
         tx.commit().await.map_err(step("commit what was written"))?;
         Ok(changed)
     }
 
-    pub(super) async fn change(&self, parts: &[Part]) -> Result<Changed, StoreError> {
+    pub(super) async fn change(
+        &self,
+        parts: &[Part],
+        line: &AccessLine,
+    ) -> Result<Changed, StoreError> {
         let mut tx = self.writes.begin().await.map_err(step("begin a change"))?;
-        let mut changed = Vec::with_capacity(parts.len());
-        for part in parts {
-            let (sql, args) = part.step();
-            let args = args.postgres().map_err(failed(sql))?;
-            let done = sqlx::query_with(sql.postgres, args).execute(&mut *tx).await;
-            let rows = done.map_err(failed(sql))?.rows_affected();
+        for (at, part) in parts.iter().enumerate() {
+            let rows = execute(&mut tx, part.step()).await?;
             if !part.holds(rows) {
                 tx.rollback().await.map_err(step("undo a change"))?;
-                return Ok(Changed::Refused(changed.len()));
+                return Ok(Changed::Refused(at));
             }
-            changed.push(rows);
+        }
+        let held = collect(&mut *tx, &ACCESS_LAST, &Args::NONE).await?;
+        for step in line.steps(held.first().ok_or(StoreError::NoAccessRow)?) {
+            execute(&mut tx, &step).await?;
         }
         tx.commit().await.map_err(step("commit a change"))?;
-        Ok(Changed::Done(changed))
+        Ok(Changed::Done)
     }
 
     pub(super) async fn script(
@@ -229,13 +231,22 @@ impl Postgres {
     }
 }
 
-async fn collect<T: Read>(
-    pool: &PgPool,
+/// Runs a statement; says how many rows it changed.
+async fn execute(connection: &mut PgConnection, (sql, args): &Step) -> Result<u64, StoreError> {
+    let args = args.postgres().map_err(failed(sql))?;
+    let done = sqlx::query_with(sql.postgres, args)
+        .execute(connection)
+        .await;
+    Ok(done.map_err(failed(sql))?.rows_affected())
+}
+
+async fn collect<'c, T: Read>(
+    on: impl sqlx::Executor<'c, Database = sqlx::Postgres>,
     sql: &'static Sql,
     args: &Args,
 ) -> Result<Vec<T>, StoreError> {
     let args = args.postgres().map_err(failed(sql))?;
-    let mut rows = sqlx::query_with(sql.postgres, args).fetch(pool);
+    let mut rows = sqlx::query_with(sql.postgres, args).fetch(on);
     let mut out = Vec::new();
     while let Some(row) = rows.try_next().await.map_err(failed(sql))? {
         out.push(read(&row)?);
