@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
+use crate::audit::AuditCommand;
 use crate::backfills::BackfillCommand;
 use crate::bench::BenchCommand;
 use crate::config;
@@ -143,6 +144,11 @@ pub(crate) enum Command {
     Tokens {
         #[command(subcommand)]
         command: TokensCommand,
+    },
+    /// Check that nobody changed the audit log.
+    Audit {
+        #[command(subcommand)]
+        command: AuditCommand,
     },
     /// Make, look at, check and clean the database.
     Db {

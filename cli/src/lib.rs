@@ -32,6 +32,7 @@
 mod readme {}
 
 mod args;
+mod audit;
 mod backfills;
 mod bench;
 mod clock;
@@ -179,6 +180,7 @@ pub fn run_in(
         Command::Users { command } => users::run(&command, environment),
         Command::Tokens { command } => tokens::run(&command, environment),
         Command::Keys { command } => variables::run_keys(&command, environment),
+        Command::Audit { command } => audit::run(&command, environment),
         Command::Db { command } => db::run(&command, environment),
         Command::Doctor(args) => doctor::run(&args, environment, style),
         Command::New(args) => scaffold::new(&args),

@@ -41,7 +41,7 @@ pub(crate) struct CleanArgs {
     /// Keep the monitoring table: what was loaded, with how many rows.
     #[arg(long)]
     keep_loads: bool,
-    /// Take old lines of the audit log away, too.
+    /// Take old lines of the audit log away, too, from its beginning to the first that is newer; not with `--dag`.
     #[arg(long)]
     audit: bool,
     /// Print JSON.

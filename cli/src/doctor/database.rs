@@ -8,6 +8,7 @@ use tidemill_store::{Schema, Store, StoreError};
 use tokio::time::{Instant, timeout};
 
 use super::{Findings, Mark};
+use crate::audit::misfit;
 use crate::config::Loaded;
 use crate::db::{leads, now};
 use crate::door;
@@ -17,6 +18,8 @@ use crate::output::UNREACHABLE;
 const PROBES: usize = 50;
 /// All of them end within this time, or there are fewer.
 const PROBE_WITHIN: Duration = Duration::from_secs(10);
+/// How many lines of each chain of the audit log are looked at.
+const AUDIT_NEWEST: u32 = 1_000;
 /// A commit that takes longer than this makes every hand-off slow.
 const COMMIT_SLOW: Duration = Duration::from_millis(20);
 /// Clocks further apart than this make times on pages disagree.
@@ -81,6 +84,7 @@ async fn look_at(
         Mark::Fine
     };
     found.add(mark, "leader", leads(&holder));
+    audit(store, found).await?;
     commits(store, found).await?;
     if let Some(keys) = keys {
         sealed(store, keys, found).await?;
@@ -124,6 +128,22 @@ async fn safety(store: &Store, found: &mut Findings) -> Result<(), StoreError> {
         Mark::Fine
     };
     found.add(mark, "clock", says);
+    Ok(())
+}
+
+/// Whether the newest lines of the audit log are as they were written. `audit verify` looks at all of them.
+async fn audit(store: &Store, found: &mut Findings) -> Result<(), StoreError> {
+    let verified = store.verify_audit(&[], Some(AUDIT_NEWEST)).await?;
+    let mut fits = true;
+    for fault in verified.iter().filter_map(|one| one.fault.as_ref()) {
+        fits = false;
+        found.add(Mark::Bad, "audit", misfit(fault));
+    }
+    if fits {
+        let lines: u64 = verified.iter().map(|one| one.lines).sum();
+        let says = format!("the newest lines of the audit log fit each other ({lines} looked at)");
+        found.add(Mark::Fine, "audit", says);
+    }
     Ok(())
 }
 

@@ -23,7 +23,7 @@ fn migrated() -> TempDir {
         (made.code, made.stdout.as_str()),
         (
             0,
-            "took step 1 (0001_tables)\ntook step 2 (0002_log_left)\ntook step 3 (0003_access)\ntook step 4 (0004_pool_note)\ntook step 5 (0005_attempt_deferred)\ntook step 6 (0006_version_index)\ntook step 7 (0007_audit_chain)\n"
+            "took step 1 (0001_tables)\ntook step 2 (0002_log_left)\ntook step 3 (0003_access)\ntook step 4 (0004_pool_note)\ntook step 5 (0005_attempt_deferred)\ntook step 6 (0006_version_index)\ntook step 7 (0007_audit_chain)\ntook step 8 (0008_outbox_dag)\n"
         ),
         "{}",
         made.stderr
@@ -83,7 +83,7 @@ fn a_database_is_made_once_and_its_status_says_so() {
     let again = run(&["db", "migrate"], &[], folder.path());
     assert_eq!(
         (again.code, again.stdout.as_str()),
-        (0, "nothing to do: 7 steps taken before\n")
+        (0, "nothing to do: 8 steps taken before\n")
     );
     let status = run(&["db", "status"], &[], folder.path());
     assert_eq!(status.code, 0, "{}", status.stderr);
@@ -279,7 +279,7 @@ fn a_newer_database_is_refused_in_one_line() {
         assert!(
             output
                 .stderr
-                .contains("its schema has step 99, this release knows steps up to 7"),
+                .contains("its schema has step 99, this release knows steps up to 8"),
             "{}",
             output.stderr
         );
@@ -381,4 +381,50 @@ fn the_doctor_names_a_key_that_is_missing_and_a_scheduler_that_does_not_answer()
         says.starts_with("http://127.0.0.1:1 (flag --server) does not answer: "),
         "{says}"
     );
+}
+
+#[test]
+fn what_somebody_changed_in_the_audit_log_is_found() {
+    let folder = migrated();
+    let nothing = run(&["audit", "verify"], &[], folder.path());
+    assert_eq!(
+        (nothing.code, nothing.stdout.as_str()),
+        (0, "leader: no line yet\naccess: no line yet\n")
+    );
+    for name in ["ann", "bob"] {
+        let line = ["users", "add", name, "--role", "admin"];
+        let made = run(&line, &[], folder.path());
+        assert_eq!(made.code, 0, "{}", made.stderr);
+    }
+    let sound = run(&["audit", "verify"], &[], folder.path());
+    assert_eq!(sound.code, 0, "{}", sound.stdout);
+    assert!(
+        sound
+            .stdout
+            .contains("access: 2 lines fit; the last is -2:"),
+        "{}",
+        sound.stdout
+    );
+    let all = json(&run(&["audit", "verify", "--json"], &[], folder.path()));
+    let last = all["chains"][1]["last"]["hash"].as_str().expect("a hash");
+    let noted = |line: &str| run(&["audit", "verify", "--noted", line], &[], folder.path());
+    assert_eq!(noted(&format!("-2:{last}")).code, 0);
+    assert_eq!(noted(&format!("-1:{last}")).code, 1);
+    assert_eq!(noted("-2:abc").code, 2);
+    by_hand(
+        folder.path(),
+        "UPDATE audit SET actor = 'eve' WHERE id = -2",
+    );
+    let spoilt = run(&["audit", "verify"], &[], folder.path());
+    assert_eq!(spoilt.code, 1);
+    assert!(
+        spoilt.stdout.contains("access: line -2 (")
+            && spoilt.stdout.contains("\"eve\") does not fit"),
+        "{}",
+        spoilt.stdout
+    );
+    let doctor = run(&["doctor", "--json"], &[], folder.path());
+    let (mark, says) = finding(&doctor, "audit");
+    assert_eq!(mark, "bad");
+    assert!(says.starts_with("line -2 ("), "{says}");
 }

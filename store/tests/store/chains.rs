@@ -104,7 +104,7 @@ const BY_HAND: &[(&str, (i64, Found))] = &[
     ),
     (
         "UPDATE audit SET hash = NULL WHERE id = 1",
-        (1, Found::Unbound),
+        (2, Found::Unfit),
     ),
     (
         "UPDATE audit SET actor = 'eve' WHERE id = -2",
