@@ -63,7 +63,8 @@ pub struct Waiting {
     pub version: Version,
     /// The queue.
     pub queue: Arc<str>,
-    /// How many tasks.
+    /// How many tasks. Of very many that wait only the first are looked at one by one, and of the others those are counted, too,
+    /// that do not wait any more.
     pub tasks: usize,
     /// How many workers could take them.
     pub workers: usize,
@@ -128,6 +129,10 @@ impl Engine {
         let mut waiting: BTreeMap<PoolIx, usize> = BTreeMap::new();
         for (key, count) in world.lanes.waiting() {
             *waiting.entry(key.pool).or_default() += count;
+        }
+        for key in self.void() {
+            let count = waiting.entry(key.pool).or_default();
+            *count = count.saturating_sub(1);
         }
         let there = (0..)
             .zip(&world.lanes.pools)
@@ -204,6 +209,10 @@ impl Engine {
         for (key, waiting) in world.lanes.waiting() {
             *counts.entry((key.plan, key.queue)).or_default() += waiting;
         }
+        for key in self.void() {
+            let count = counts.entry((key.plan, key.queue)).or_default();
+            *count = count.saturating_sub(1);
+        }
         let next = self.earliest(world.lanes.firsts());
         let waiting = world.lanes.all_waiting();
         let waiting = waiting.map(|(key, waiting)| (key, &waiting.order));
@@ -229,6 +238,24 @@ impl Engine {
             })
             .collect();
         Fleet { workers, waiting }
+    }
+
+    /// Places in line that are worth nothing: their task was given another one, or does not wait any more. They go when their
+    /// turn comes. Of very many places only the first are looked at.
+    fn void(&self) -> impl Iterator<Item = &LaneKey> {
+        let places = self.world.lanes.all_waiting().take(LOOKED_AT_MAX);
+        places.filter_map(|(key, place)| {
+            let at = At {
+                pos: place.order.at,
+                index: place.order.index,
+            };
+            let run = self.runs.get(&place.order.run);
+            let slot = run.and_then(|run| run.slot(at));
+            let waits = slot.is_some_and(|slot| {
+                slot.state == TaskState::Scheduled && slot.ticket == place.ticket
+            });
+            (!waits).then_some(key)
+        })
     }
 
     /// Since when the one of these waits that waits longest, by version and queue.

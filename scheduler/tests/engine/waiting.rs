@@ -42,3 +42,44 @@ fn a_queue_says_since_when_the_oldest_of_it_waits_and_not_only_the_next() {
         (Some(urgent), Some(old))
     );
 }
+
+#[test]
+fn a_task_counts_once_however_often_its_run_got_another_priority_or_pool() {
+    let mut kit = Kit::with(config());
+    kit.deploy(dag("d", [task("a"), task("b")]));
+    let (run, other) = (kit.trigger("d"), kit.trigger("d"));
+    let waiting = |kit: &Kit| {
+        let fleet = kit.engine.fleet();
+        let tasks: usize = fleet.waiting.iter().map(|line| line.tasks).sum();
+        let pools = kit.engine.pools();
+        let of = |name| {
+            let pool = pools.iter().find(|pool| &*pool.name == name);
+            pool.map_or(0, |pool| pool.waiting)
+        };
+        (tasks, of("default"), of("other"))
+    };
+    assert_eq!(waiting(&kit), (4, 4, 0));
+    let change = |priority, pool: Option<&str>| Command::Reprioritise {
+        run,
+        priority,
+        pool: pool.map(Into::into),
+    };
+    kit.ask(change(5, None)).unwrap();
+    kit.ask(change(-5, None)).unwrap();
+    assert_eq!(waiting(&kit), (4, 4, 0));
+    let pool = Command::SetPool {
+        name: "other".into(),
+        slots: Some(1),
+        holds_deferred: false,
+        note: None,
+    };
+    kit.ask(pool).unwrap();
+    kit.ask(change(1, Some("other"))).unwrap();
+    assert_eq!(waiting(&kit), (4, 2, 2));
+    kit.ask(Command::CancelRun {
+        run: other,
+        note: None,
+    })
+    .unwrap();
+    assert_eq!(waiting(&kit), (2, 0, 2));
+}
