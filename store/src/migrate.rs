@@ -48,6 +48,8 @@ static STEPS: &[Known] = steps! {
     5 "0005_attempt_deferred",
     6 "0006_version_index",
     7 "0007_audit_chain",
+    8 "0008_outbox_dag",
+    9 "0009_found",
 };
 
 /// What comes before each step: the table of steps, and nobody else taking any.

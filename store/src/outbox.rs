@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
+use tidemill_core::id::DagId;
 use tidemill_core::protocol::RunNo;
 use tidemill_core::time::Timestamp;
 
 use crate::access::{By, Line, Turn};
 use crate::bind::Args;
 use crate::db::Part;
-use crate::history::PAGE_ROWS_MAX;
+use crate::history::{PAGE_ROWS_MAX, listed};
 use crate::read::{BadCell, Read, Reader};
 use crate::record::OutboxRow;
 use crate::{Store, StoreError, sql};
@@ -170,19 +171,22 @@ impl Store {
         Ok(self.in_turn(parts, &line, by).await? == Turn::Done)
     }
 
-    /// A page of the outbox, the last first, from before number `before` on; `i64::MAX` for the first page.
+    /// A page of the outbox, the last first, from before number `before` on; `i64::MAX` for the first page. About these DAGs
+    /// only, if they are given: then nothing that is about none.
     ///
     /// # Errors
     /// If the database cannot be read.
     pub async fn letters(
         &self,
         state: Option<OutboxState>,
+        among: Option<&[DagId]>,
         before: i64,
         rows: u32,
     ) -> Result<Vec<Letter>, StoreError> {
         let args = Args::NONE
             .int(before)
             .text(state.map(OutboxState::word))
+            .text(listed(among).as_deref())
             .int(i64::from(rows.min(PAGE_ROWS_MAX)));
         self.db().rows(&sql::OUTBOX_ALL, args).await
     }

@@ -153,6 +153,7 @@ statements! {
         INSTANCE_STATES = "history" / "instance_states",
         LOADS_ALL = "history" / "loads_all",
         LOADS_FAILED = "history" / "loads_failed",
+        LOADS_BY_JOB = "history" / "loads_by_job",
         LOADS_INTO = "history" / "loads_into",
         LOADS_OF_DAG = "history" / "loads_of_dag",
         LOADS_OF_RUN = "history" / "loads_of_run",
@@ -224,6 +225,7 @@ statements! {
         HEALTH = "health" / "health",
 
         GRID_CELLS = "history" / "grid_cells",
+        NOTED = "history" / "noted",
         RECENT_RUNS = "history" / "recent_runs",
         RUN_DAYS = "history" / "run_days",
         SEARCH_DAGS = "history" / "search_dags",

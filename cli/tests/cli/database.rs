@@ -23,7 +23,7 @@ fn migrated() -> TempDir {
         (made.code, made.stdout.as_str()),
         (
             0,
-            "took step 1 (0001_tables)\ntook step 2 (0002_log_left)\ntook step 3 (0003_access)\ntook step 4 (0004_pool_note)\ntook step 5 (0005_attempt_deferred)\ntook step 6 (0006_version_index)\ntook step 7 (0007_audit_chain)\ntook step 8 (0008_outbox_dag)\n"
+            "took step 1 (0001_tables)\ntook step 2 (0002_log_left)\ntook step 3 (0003_access)\ntook step 4 (0004_pool_note)\ntook step 5 (0005_attempt_deferred)\ntook step 6 (0006_version_index)\ntook step 7 (0007_audit_chain)\ntook step 8 (0008_outbox_dag)\ntook step 9 (0009_found)\n"
         ),
         "{}",
         made.stderr
@@ -83,7 +83,7 @@ fn a_database_is_made_once_and_its_status_says_so() {
     let again = run(&["db", "migrate"], &[], folder.path());
     assert_eq!(
         (again.code, again.stdout.as_str()),
-        (0, "nothing to do: 8 steps taken before\n")
+        (0, "nothing to do: 9 steps taken before\n")
     );
     let status = run(&["db", "status"], &[], folder.path());
     assert_eq!(status.code, 0, "{}", status.stderr);
@@ -279,7 +279,7 @@ fn a_newer_database_is_refused_in_one_line() {
         assert!(
             output
                 .stderr
-                .contains("its schema has step 99, this release knows steps up to 8"),
+                .contains("its schema has step 99, this release knows steps up to 9"),
             "{}",
             output.stderr
         );

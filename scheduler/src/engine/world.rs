@@ -381,6 +381,7 @@ impl World {
             return;
         }
         self.highest.outbox += 1;
+        let about = body.get("dag").and_then(serde_json::Value::as_str);
         self.changes.outbox.push(OutboxRow {
             id: self.highest.outbox,
             key: key.into(),
@@ -389,6 +390,7 @@ impl World {
             run,
             body: body.to_string().into(),
             at: self.now,
+            dag: about.and_then(|dag| DagId::parse(dag).ok()),
         });
     }
 

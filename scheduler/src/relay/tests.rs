@@ -48,6 +48,7 @@ fn letter(id: i64, route: &str) -> OutboxRow {
         run: None,
         body: "{}".into(),
         at: now(),
+        dag: None,
     }
 }
 
@@ -92,12 +93,15 @@ async fn letters_are_delivered_by_their_routes_tried_again_and_given_up() {
     assert_eq!(*oncall.got.lock().unwrap(), ["letter-1"]);
 
     let dead = store
-        .letters(Some(OutboxState::Dead), i64::MAX, 10)
+        .letters(Some(OutboxState::Dead), None, i64::MAX, 10)
         .await
         .unwrap();
     assert_eq!(dead.len(), 1);
     assert_eq!(dead[0].last_error.as_deref(), Some("no such channel"));
-    let dead = store.letters(Some(OutboxState::Dead), 4, 1).await.unwrap();
+    let dead = store
+        .letters(Some(OutboxState::Dead), None, 4, 1)
+        .await
+        .unwrap();
     let by = By {
         who: "ann",
         at: now(),

@@ -9,7 +9,7 @@ use tidemill_core::time::Timestamp;
 use crate::record::{LoadRow, RunHead, RunRow};
 
 /// These DAGs as one text, for statements that narrow a list to them: no name has a `/` in it.
-pub(super) fn listed(among: Option<&[DagId]>) -> Option<String> {
+pub(crate) fn listed(among: Option<&[DagId]>) -> Option<String> {
     let among = among?;
     let mut text = String::from("/");
     for dag in among {

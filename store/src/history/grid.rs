@@ -64,7 +64,39 @@ impl Read for GridCell {
     }
 }
 
+/// What people noted on a task of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Noted {
+    /// The run.
+    pub run: RunNo,
+    /// The task.
+    pub task: TaskNo,
+    /// How the note begins; of several on the instances of a mapped task, one.
+    pub note: String,
+}
+
+impl Read for Noted {
+    const TABLE: &'static str = "task_detail";
+
+    fn read(from: &mut Reader<'_>) -> Result<Self, BadCell> {
+        Ok(Self {
+            run: RunNo(from.int()?),
+            task: TaskNo(from.count()?),
+            note: from.string()?,
+        })
+    }
+}
+
 impl Store {
+    /// The notes on tasks of these runs, each with its first two hundred letters.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub async fn noted(&self, runs: &[RunNo]) -> Result<Vec<Noted>, StoreError> {
+        let ids = runs.iter().map(|run| run.0).collect();
+        self.db().rows(&sql::NOTED, Args::NONE.ints(ids)).await
+    }
+
     /// The last `runs` runs of a DAG, from a place in the list on, with their tasks.
     ///
     /// # Errors

@@ -1,18 +1,65 @@
 //! What was loaded.
 
-use tidemill_core::id::DagId;
-use tidemill_core::protocol::RunNo;
+use tidemill_core::id::{DagId, TaskId};
+use tidemill_core::protocol::{MapIndex, RunNo};
 
 use super::filter::listed;
 use super::{Cursor, LoadFilter, limit};
 use crate::bind::Args;
+use crate::read::{BadCell, Read, Reader};
 use crate::record::LoadRow;
 use crate::{Store, StoreError, sql};
 
 /// The status of a load that did what it should.
 const WELL: &str = "success";
 
+/// Where a job outside loaded something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OfJob {
+    /// Into what.
+    pub destination: String,
+    /// The DAG.
+    pub dag: DagId,
+    /// The name of the run.
+    pub run: String,
+    /// The task.
+    pub task: TaskId,
+    /// Which instance of it.
+    pub index: MapIndex,
+}
+
+impl Read for OfJob {
+    const TABLE: &'static str = "load";
+
+    fn read(from: &mut Reader<'_>) -> Result<Self, BadCell> {
+        Ok(Self {
+            destination: from.string()?,
+            dag: from.name()?,
+            run: from.string()?,
+            task: from.name()?,
+            index: from.count()?,
+        })
+    }
+}
+
 impl Store {
+    /// What the job outside with exactly this id loaded, the last first; if `among` is given, by these DAGs alone.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub async fn loads_of_job(
+        &self,
+        job: &str,
+        among: Option<&[DagId]>,
+        rows: u32,
+    ) -> Result<Vec<OfJob>, StoreError> {
+        let args = Args::NONE
+            .text(job)
+            .text(listed(among).as_deref())
+            .int(limit(rows));
+        self.db().rows(&sql::LOADS_BY_JOB, args).await
+    }
+
     /// A page of loads, the last first.
     ///
     /// # Errors

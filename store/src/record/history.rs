@@ -152,4 +152,6 @@ pub struct OutboxRow {
     pub body: Arc<str>,
     /// When it was decided.
     pub at: Timestamp,
+    /// The DAG it is about.
+    pub dag: Option<DagId>,
 }

@@ -1,5 +1,6 @@
 //! What happened.
 
+use tidemill_core::id::DagId;
 use tidemill_core::protocol::{AttemptNo, InstanceRef, Load, RunNo, TaskNo};
 
 use crate::bind::{Sheet, Write};
@@ -195,6 +196,7 @@ impl Write for OutboxRow {
         to.time(Some(self.at));
         to.text(None);
         to.time(None);
+        to.text(self.dag.as_ref().map(DagId::as_str));
     }
 }
 
@@ -210,6 +212,7 @@ impl Read for OutboxRow {
             run: from.opt_int()?.map(RunNo),
             body: from.text()?,
             at: from.time()?,
+            dag: from.opt_name()?,
         })
     }
 }

@@ -9,6 +9,7 @@ mod cleans;
 mod cluster;
 mod commits;
 mod finders;
+mod found;
 mod healths;
 mod hints;
 mod lives;
@@ -92,6 +93,9 @@ on_both! {
         runs_are_found_by_their_dates,
         runs_that_have_ended_are_read_back_when_asked_for,
         the_numbers_of_all_runs_that_match_are_found;
+    found:
+        loads_are_found_by_their_job,
+        notes_on_tasks_are_found_for_the_grid;
     healths:
         a_probe_commits_and_changes_nothing,
         the_database_tells_how_it_keeps_what_was_committed;
@@ -108,6 +112,7 @@ on_both! {
         tries_to_sign_in_are_counted_in_windows,
         what_is_over_is_forgotten;
     outboxes:
+        letters_are_narrowed_to_dags_before_they_are_cut,
         a_relay_that_was_too_slow_changes_nothing,
         what_fails_is_tried_later_until_it_is_dead,
         what_is_due_is_taken_by_one_relay;

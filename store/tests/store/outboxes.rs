@@ -80,7 +80,7 @@ pub(crate) async fn a_relay_that_was_too_slow_changes_nothing(place: &Place) {
         0
     );
     let sent = store
-        .letters(Some(OutboxState::Sent), i64::MAX, 10)
+        .letters(Some(OutboxState::Sent), None, i64::MAX, 10)
         .await
         .expect("it reads");
     assert_eq!(sent.len(), 2);
@@ -105,7 +105,7 @@ pub(crate) async fn what_fails_is_tried_later_until_it_is_dead(place: &Place) {
             .expect("it writes")
     );
     let dead = store
-        .letters(Some(OutboxState::Dead), i64::MAX, 10)
+        .letters(Some(OutboxState::Dead), None, i64::MAX, 10)
         .await
         .expect("it reads");
     assert_eq!(dead.len(), 1);
@@ -132,6 +132,34 @@ pub(crate) async fn what_fails_is_tried_later_until_it_is_dead(place: &Place) {
     assert_eq!(due(store, 400, 9).await[0].tries, 3);
     let of_run = store.letters_of_run(RunNo(1)).await.expect("it reads");
     assert_eq!(of_run.len(), 3);
-    let page = store.letters(None, 3, 1).await.expect("it reads");
+    let page = store.letters(None, None, 3, 1).await.expect("it reads");
     assert_eq!(page[0].due.row.id, 2);
+}
+
+pub(crate) async fn letters_are_narrowed_to_dags_before_they_are_cut(place: &Place) {
+    let leader = lead(&place.store).await;
+    let about = |id, dag: Option<&str>| OutboxRow {
+        dag: dag.map(dag_id),
+        ..outbox_row(id, &format!("key {id}"))
+    };
+    let changes = Changes {
+        outbox: vec![
+            about(1, Some("crm")),
+            about(2, Some("crm_b")),
+            about(3, None),
+            about(4, Some("shop")),
+        ],
+        ..Changes::default()
+    };
+    put(&leader, 1, &changes).await;
+    let ids = async |among: Option<&[&str]>, rows| {
+        let among = among.map(|among| among.iter().copied().map(dag_id).collect::<Vec<_>>());
+        let found = place.store.letters(None, among.as_deref(), i64::MAX, rows);
+        let found = found.await.expect("it reads");
+        found.iter().map(|one| one.due.row.id).collect::<Vec<_>>()
+    };
+    assert_eq!(ids(None, 9).await, [4, 3, 2, 1]);
+    assert_eq!(ids(Some(&["crm"]), 1).await, [1]);
+    assert_eq!(ids(Some(&["crm", "shop"]), 9).await, [4, 1]);
+    assert!(ids(Some(&[]), 9).await.is_empty());
 }

@@ -31,7 +31,7 @@ fn mapped(run: i64, task: u32, map_index: i32, state: TaskState) -> TaskRow {
 
 /// Two DAGs. `crm` has 25 runs, each with a task, a mapped task of three instances, four attempts and two loads; run 7 failed.
 /// `shop` has one run, made first, whose date is the last.
-fn history() -> Changes {
+pub(crate) fn history() -> Changes {
     let (crm, shop) = (version_row("crm", ""), version_row("shop_eu", ""));
     let run = |id: i64| RunRow {
         state: match id {

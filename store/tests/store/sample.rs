@@ -277,6 +277,7 @@ pub(crate) fn outbox_row(id: i64, key: &str) -> OutboxRow {
         run: Some(RunNo(1)),
         body: text(r#"{"text":"it broke"}"#),
         at: at(70),
+        dag: Some(dag_id("crm")),
     }
 }
 

@@ -16,9 +16,6 @@ use crate::input::At;
 use crate::oops::Oops;
 use crate::pages::sees_alert;
 
-/// A page that is narrowed row by row is filled in at most so many reads.
-const READS_MAX: usize = 20;
-
 /// What a list of alerts is narrowed to.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -42,26 +39,17 @@ pub(crate) async fn list(
     let state = state
         .transpose()
         .map_err(|error| Oops::field("state", error))?;
-    let mut before = paging::number("alerts", query.cursor.as_deref(), i64::MAX)?;
-    let (mut items, mut more) = (Vec::new(), true);
-    for _ in 0..READS_MAX {
-        let letters = frame.web.store().letters(state, before, limit).await?;
-        more = letters.len() == limit as usize;
-        for letter in letters {
-            before = letter.due.row.id;
-            if sees_alert(&frame, &letter) {
-                items.push(AlertView::from(letter));
-            }
-            if items.len() == limit as usize {
-                let next = Some(paging::cursor("alerts", before));
-                return Ok(Listed::new(&frame, items, next));
-            }
-        }
-        if !more {
-            break;
-        }
-    }
-    let next = more.then(|| paging::cursor("alerts", before));
+    let before = paging::number("alerts", query.cursor.as_deref(), i64::MAX)?;
+    let among = frame.among().await?;
+    let store = frame.web.store();
+    let letters = store.letters(state, among.as_deref(), before, limit);
+    let letters = letters.await?;
+    let last = letters.last().filter(|_| letters.len() == limit as usize);
+    let next = last.map(|last| paging::cursor("alerts", last.due.row.id));
+    let seen = letters
+        .into_iter()
+        .filter(|letter| sees_alert(&frame, letter));
+    let items = seen.map(AlertView::from).collect();
     Ok(Listed::new(&frame, items, next))
 }
 
@@ -69,7 +57,7 @@ async fn find(frame: &Frame, id: &str) -> Result<Letter, Oops> {
     let gone = || Oops::not_found("there is no such alert, or you may not see it");
     let id: i64 = id.parse().map_err(|_| gone())?;
     let store = frame.web.store();
-    let found = store.letters(None, id.saturating_add(1), 1).await?;
+    let found = store.letters(None, None, id.saturating_add(1), 1).await?;
     let found = found.into_iter().find(|letter| letter.due.row.id == id);
     found
         .filter(|letter| sees_alert(frame, letter))

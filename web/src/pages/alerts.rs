@@ -86,7 +86,10 @@ pub(crate) async fn show(
         state => Some(state.parse::<OutboxState>().map_err(Oops::invalid)?),
     };
     let before = query.before.unwrap_or(i64::MAX);
-    let letters = frame.web.store().letters(state, before, ROWS).await?;
+    let among = frame.among().await?;
+    let store = frame.web.store();
+    let letters = store.letters(state, among.as_deref(), before, ROWS);
+    let letters = letters.await?;
     let older = letters.last().filter(|_| letters.len() == ROWS as usize);
     let older =
         older.map(|last| format!("/alerts?state={}&before={}", query.state, last.due.row.id));
@@ -171,7 +174,7 @@ pub(crate) async fn again(
 ) -> Result<Done, Oops> {
     let store = frame.web.store();
     let gone = || Oops::not_found("there is no such alert, or you may not see it");
-    let found = store.letters(None, id.saturating_add(1), 1).await?;
+    let found = store.letters(None, None, id.saturating_add(1), 1).await?;
     let found = found.into_iter().find(|letter| letter.due.row.id == id);
     let letter = found
         .filter(|letter| sees(&frame, letter))

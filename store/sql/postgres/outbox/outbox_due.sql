@@ -9,4 +9,4 @@ WITH due AS MATERIALIZED (
 )
 UPDATE outbox SET tries = tries + 1, next_at = $2
 WHERE id IN (SELECT id FROM due)
-RETURNING id, key, route, severity, run_id, body, decided_at, tries
+RETURNING id, key, route, severity, run_id, body, decided_at, dag, tries

@@ -6,4 +6,4 @@ WHERE id IN (
     ORDER BY next_at, id
     LIMIT $3
 )
-RETURNING id, key, route, severity, run_id, body, decided_at, tries
+RETURNING id, key, route, severity, run_id, body, decided_at, dag, tries

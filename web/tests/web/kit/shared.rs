@@ -210,6 +210,7 @@ pub(super) fn put(changes: &mut Changes, versions: [&VersionRow; 2]) {
             run: Some(RunNo(run)),
             body: body.to_string().into(),
             at: at(0),
+            dag: Some(version.dag.clone()),
         });
         for (nth, (actor, action)) in [("ann", "task.clear"), (HOSTILE, "run.cancel")]
             .into_iter()

@@ -14,10 +14,8 @@ use crate::backfills::date;
 use crate::kit::{Answer, Kit, at};
 use crate::shared::change;
 
-/// What is about oneself needs an account, and is tried in `sign_in.rs` and in the store's `accesses.rs`; what is shown before it
-/// is made is tried in `backfills.rs`.
-const OWN: [&str; 7] = [
-    "/dags/{dag}/backfill",
+/// What is about oneself needs an account, and is tried in `sign_in.rs` and in the store's `accesses.rs`.
+const OWN: [&str; 6] = [
     "/leave",
     "/sign-in",
     "/account/password",
@@ -96,7 +94,8 @@ fn hidden(page: &str) -> String {
     };
     let mut pairs: Vec<String> = fields.filter_map(pair).collect();
     pairs.dedup();
-    if !pairs.iter().any(|pair| pair.starts_with("note=")) {
+    let asks_why = page.contains("name=\"note\"");
+    if asks_why && !pairs.iter().any(|pair| pair.starts_with("note=")) {
         pairs.push("note=why".to_owned());
     }
     pairs.join("&")

@@ -1,8 +1,11 @@
 //! Lists are narrowed by the database: whoever sees little finds it, however much of others lies on top.
 
 use axum::http::Method;
+use tidemill_core::id::DagId;
+use tidemill_core::protocol::RunNo;
+use tidemill_core::spec::Severity;
 use tidemill_core::state::{RunState, TaskState};
-use tidemill_store::record::Changes;
+use tidemill_store::record::{Changes, OutboxRow};
 
 use crate::kit::{Kit, at, attempt, dag_row, run, task, version};
 
@@ -32,6 +35,18 @@ fn buried() -> Changes {
             .push(task(id, (1, "load.sales"), TaskState::Failed));
         changes.attempts.push(attempt(id, 1));
     }
+    for (id, dag) in (1..=1_203).map(|id| (id, if id == 1 { "open_dag" } else { "secret_dag" })) {
+        changes.outbox.push(OutboxRow {
+            id,
+            key: format!("alert_{id}").into(),
+            route: "oncall".into(),
+            severity: Severity::Warning,
+            run: Some(RunNo(id)),
+            body: format!("{{\"on\":\"failure\",\"dag\":\"{dag}\",\"run\":\"run_{id}\"}}").into(),
+            at: at(0),
+            dag: Some(DagId::parse(dag).expect("a name")),
+        });
+    }
     for row in &mut changes.new_runs {
         row.ended_at = row.ended_at.map(|_| at(5 * 86_400 - 60));
     }
@@ -46,6 +61,7 @@ async fn what_somebody_may_see_is_found_below_what_they_may_not() {
         "/runs?state=failed",
         "/runs?state=running",
         "/search?q=run_",
+        "/alerts",
         "/",
     ] {
         let body = kit.get("limited", page).await.body;
@@ -70,6 +86,11 @@ async fn what_somebody_may_see_is_found_below_what_they_may_not() {
         .await
         .value();
     assert_eq!(runs["items"][0]["no"], 2);
+    let alerts = kit
+        .json("limited", (Method::GET, "/api/v1/alerts?limit=1"), "")
+        .await
+        .value();
+    assert_eq!(alerts["items"][0]["id"], 1, "{alerts}");
     let all = kit.get("viewer", "/runs").await.body;
     assert!(all.contains("secret_dag") && !all.contains("/dags/open_dag/runs/"));
 }

@@ -175,6 +175,7 @@ fn shared(changes: &mut Changes, version: &VersionRow, texts: &[String]) {
             run: Some(RunNo(id)),
             body: body.to_string().into(),
             at: at(0),
+            dag: Some(version.dag.clone()),
         });
         changes.pools.push(PoolRow {
             name: format!("pool_{id}").into(),

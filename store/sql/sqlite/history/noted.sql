@@ -1,0 +1,5 @@
+-- What people noted on tasks of these runs: the beginning of one note a task.
+SELECT run_id, task_no, min(substr(note, 1, 200))
+FROM task_detail
+WHERE run_id IN (SELECT value FROM jsonb_each($1)) AND note IS NOT NULL
+GROUP BY run_id, task_no
