@@ -7,7 +7,7 @@ use utoipa::PartialSchema as _;
 use utoipa::ToSchema as _;
 
 use super::example;
-use super::operation::Operation;
+use super::operation::{HEADERS, Operation};
 use super::views::ProblemView;
 use crate::access::Policy;
 use crate::dress::kind_of;
@@ -70,6 +70,7 @@ impl Document {
             "paths": paths,
             "components": {
                 "schemas": schemas,
+                "headers": all_headers(),
                 "securitySchemes": {
                     "token": {"type": "http", "scheme": "bearer", "description": "An API token: `tokens create` makes one."},
                     "session": {"type": "apiKey", "in": "cookie", "name": "tidemill",
@@ -199,6 +200,9 @@ fn responses(operation: &Operation) -> Map<String, Value> {
         if let Some((media, schema)) = &answer.body {
             described["content"] = json!({*media: {"schema": schema}});
         }
+        if !answer.headers.is_empty() {
+            described["headers"] = headers(&answer.headers);
+        }
         responses.insert(answer.status.to_string(), described);
     }
     let changes = operation.verb() != "get";
@@ -213,7 +217,31 @@ fn responses(operation: &Operation) -> Map<String, Value> {
     for status in wrong {
         responses.insert(status.to_string(), problem(status));
     }
+    if changes {
+        let mut paced = problem(StatusCode::TOO_MANY_REQUESTS.as_u16());
+        paced["headers"] = headers(&["Retry-After"]);
+        responses.insert("429".to_owned(), paced);
+    }
     responses
+}
+
+/// These headers, by reference.
+fn headers(names: &[&str]) -> Value {
+    let named = names.iter().map(|name| {
+        let at = format!("#/components/headers/{name}");
+        ((*name).to_owned(), json!({"$ref": at}))
+    });
+    Value::Object(named.collect())
+}
+
+/// What the headers of answers are.
+fn all_headers() -> Value {
+    let header = |(name, about, example): &(&str, &str, &str)| {
+        let described =
+            json!({"description": about, "schema": {"type": "string"}, "example": example});
+        ((*name).to_owned(), described)
+    };
+    Value::Object(HEADERS.iter().map(header).collect())
 }
 
 fn problem(status: u16) -> Value {

@@ -20,6 +20,8 @@ pub(crate) struct Answer {
     pub(crate) says: &'static str,
     /// Its media type and its schema.
     pub(crate) body: Option<(&'static str, Value)>,
+    /// The headers that it has, by their names among [`HEADERS`].
+    pub(crate) headers: Vec<&'static str>,
 }
 
 /// An operation.
@@ -60,6 +62,26 @@ pub(crate) const KEY: (&str, &str) = (
     "Idempotency-Key",
     "Any text of up to 255 characters. The same request with the same key is carried out once, however often it is sent.",
 );
+
+/// The headers of answers: the name, what it is, an example.
+pub(crate) const HEADERS: [(&str, &str, &str); 4] = [
+    (
+        "ETag",
+        "How often people changed it: send it as `If-Match` with a change, and nothing is done if somebody else was faster.",
+        "\"7\"",
+    ),
+    (
+        "Link",
+        "The address of the next page, with `rel=\"next\"`; not there on the last one.",
+        "</api/v1/runs?cursor=cnVucw>; rel=\"next\"",
+    ),
+    (
+        "Location",
+        "The address of what was made.",
+        "/api/v1/dags/crm_daily/runs/manual__1",
+    ),
+    ("Retry-After", "After how many seconds to go on.", "1"),
+];
 
 const JSON: &str = "application/json";
 
@@ -132,6 +154,7 @@ impl Operation {
         // A type tells of those within it, but not of its parameter.
         self.named::<T>();
         self.answers_with::<Items<T>>(200, "A page of them.")
+            .with("Link")
     }
 
     /// One of its answers.
@@ -141,6 +164,7 @@ impl Operation {
             status,
             says,
             body: Some((JSON, schema)),
+            headers: Vec::new(),
         });
         self
     }
@@ -151,7 +175,21 @@ impl Operation {
             status: 200,
             says,
             body: Some((media, json!({"type": "string"}))),
+            headers: Vec::new(),
         });
+        self
+    }
+
+    /// Its answer, which has an `ETag`.
+    pub(crate) fn gives_tagged<T: ToSchema>(self) -> Self {
+        self.gives::<T>().with("ETag")
+    }
+
+    /// The last of its answers has this header.
+    pub(crate) fn with(mut self, header: &'static str) -> Self {
+        if let Some(last) = self.answers.last_mut() {
+            last.headers.push(header);
+        }
         self
     }
 

@@ -37,7 +37,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .api(
             get(one, see)
                 .says("Backfills", "One backfill")
-                .gives::<BackfillView>(),
+                .gives_tagged::<BackfillView>(),
             backfills::show,
         )
         .api(

@@ -20,7 +20,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .api(
             get("/api/v1/dags/{dag}", see)
                 .says("DAGs", "One DAG")
-                .gives::<DagView>(),
+                .gives_tagged::<DagView>(),
             dags::show,
         )
         .api(

@@ -36,7 +36,9 @@ fn users(routes: Routes) -> Routes {
             people::make,
         )
         .api(
-            get(ONE, access).says(AREA, "One user").gives::<UserView>(),
+            get(ONE, access)
+                .says(AREA, "One user")
+                .gives_tagged::<UserView>(),
             people::show,
         )
         .api(
@@ -47,7 +49,7 @@ fn users(routes: Routes) -> Routes {
                 )
                 .header(IF_MATCH)
                 .takes::<people::UserPatch>()
-                .gives::<UserView>(),
+                .gives_tagged::<UserView>(),
             people::patch,
         )
 }

@@ -21,7 +21,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .api(
             get(one, see)
                 .says("Pools and assets", "One pool")
-                .gives::<PoolView>(),
+                .gives_tagged::<PoolView>(),
             shared::pool,
         )
         .api(

@@ -37,7 +37,8 @@ fn of_runs(routes: Routes) -> Routes {
                 .header(KEY)
                 .takes::<trigger::TriggerBody>()
                 .answers_with::<TriggeredView>(200, "What would be made, of a dry run.")
-                .answers_with::<TriggeredView>(201, "The run; `Location` is its address."),
+                .answers_with::<TriggeredView>(201, "The run.")
+                .with("Location"),
             trigger::trigger,
         )
         .api(
@@ -57,7 +58,7 @@ fn of_run(routes: Routes) -> Routes {
                 .says("Runs", "One run")
                 .more("With `wait` the answer comes when it has ended.")
                 .query::<runs::WaitQuery>()
-                .gives::<RunView>(),
+                .gives_tagged::<RunView>(),
             runs::show,
         )
         .api(

@@ -23,7 +23,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .api(
             get(variable, secrets)
                 .says(AREA, "One variable, without its value")
-                .gives::<VariableView>(),
+                .gives_tagged::<VariableView>(),
             sealed::variable,
         )
         .api(
@@ -58,7 +58,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .api(
             get(connection, secrets)
                 .says(AREA, "One connection, without its secrets")
-                .gives::<ConnectionView>(),
+                .gives_tagged::<ConnectionView>(),
             sealed::connection,
         )
         .api(

@@ -28,7 +28,7 @@ fn of_tasks(routes: Routes) -> Routes {
             get("/api/v1/dags/{dag}/runs/{run}/tasks/{task}", see)
                 .says("Tasks", "One task, or an instance of a mapped one")
                 .query::<tasks::InstanceQuery>()
-                .gives::<TaskView>(),
+                .gives_tagged::<TaskView>(),
             tasks::show,
         )
         .api(

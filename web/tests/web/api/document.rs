@@ -168,6 +168,19 @@ async fn what_is_answered_is_as_the_document_says() {
                 answer.status,
                 answer.body
             );
+            // Every header of ours is told of; all but `ETag` are there only sometimes.
+            for name in ["etag", "link", "location", "retry-after"] {
+                let told = described["headers"].as_object().into_iter().flatten();
+                let told = told.map(|(name, _)| name.to_lowercase());
+                let is_told = told.into_iter().any(|told| told == name);
+                let is_there = !answer.header(name).is_empty();
+                let sometimes = name != "etag";
+                assert!(
+                    is_told == is_there || is_told && sometimes,
+                    "{method} {route}: {} {name}",
+                    answer.status
+                );
+            }
             let kind = answer
                 .header("content-type")
                 .split(';')
@@ -195,6 +208,30 @@ async fn what_is_answered_is_as_the_document_says() {
         }
     }
     assert!(compared > 40, "{compared}");
+}
+
+#[tokio::test]
+async fn headers_are_told_of_where_they_come_and_go() {
+    let kit = Kit::new().await;
+    let document = kit.look("viewer", "/api/v1/openapi.json").await;
+    let run = &document["paths"]["/api/v1/dags/{dag}/runs/{run}"];
+    let runs = &document["paths"]["/api/v1/runs"];
+    for (header, at) in [
+        ("ETag", &run["get"]["responses"]["200"]),
+        ("Link", &runs["get"]["responses"]["200"]),
+        ("Retry-After", &run["patch"]["responses"]["429"]),
+    ] {
+        let named = at["headers"][header]["$ref"].as_str().expect(header);
+        let pointer = named.strip_prefix('#').expect("a place");
+        let told = document.pointer(pointer).expect("it is there");
+        assert!(told["description"].is_string() && told["schema"].is_object());
+    }
+    // Whatever a change can be refused for was seen in an `ETag`.
+    let takes = run["patch"]["parameters"].as_array().expect("some").iter();
+    let names: Vec<_> = takes.map(|one| one["name"].clone()).collect();
+    assert!(names.contains(&"If-Match".into()), "{names:?}");
+    let first = kit.json("admin", (Method::GET, "/api/v1/runs?limit=1"), "");
+    assert!(first.await.header("link").ends_with("rel=\"next\""));
 }
 
 #[tokio::test]
