@@ -70,3 +70,57 @@ impl Hasher {
             .map_err(|error| AccessError::Broken(format!("hash a password: {error}")))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+    use std::sync::{Condvar, Mutex};
+
+    use super::*;
+
+    /// Those who are at it, the most there ever were, and what they all wait for.
+    #[derive(Default)]
+    struct Watched {
+        now: AtomicUsize,
+        most: AtomicUsize,
+        open: Mutex<bool>,
+        opened: Condvar,
+    }
+
+    impl Watched {
+        fn work(&self) {
+            let now = self.now.fetch_add(1, Ordering::SeqCst) + 1;
+            self.most.fetch_max(now, Ordering::SeqCst);
+            let shut = self.open.lock().unwrap();
+            drop(self.opened.wait_while(shut, |open| !*open).unwrap());
+            self.now.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn of_a_hundred_at_once_only_two_are_worked_out_and_each_gets_an_answer() {
+        let (hasher, watched) = (Arc::new(Hasher::default()), Arc::new(Watched::default()));
+        let one = |nth: usize| {
+            let (hasher, watched) = (Arc::clone(&hasher), Arc::clone(&watched));
+            tokio::spawn(async move {
+                let done = hasher.blocking(move || {
+                    watched.work();
+                    nth
+                });
+                done.await.unwrap()
+            })
+        };
+        let all: Vec<_> = (0..100).map(one).collect();
+        while watched.now.load(Ordering::SeqCst) < AT_ONCE {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(hasher.places.available_permits(), 0);
+        *watched.open.lock().unwrap() = true;
+        watched.opened.notify_all();
+        for (nth, one) in all.into_iter().enumerate() {
+            assert_eq!(one.await.unwrap(), nth);
+        }
+        assert_eq!(watched.most.load(Ordering::SeqCst), AT_ONCE);
+        assert_eq!(hasher.places.available_permits(), AT_ONCE);
+    }
+}

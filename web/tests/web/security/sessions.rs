@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode, header};
-use tidemill_web::LiveSettings;
+use tidemill_store::access::{By, NewUser};
+use tidemill_web::{LiveSettings, Role};
 
-use crate::kit::{Kit, add_user};
+use crate::kit::{Kit, add_user, at};
 
 fn sign_in(name: &str, password: &str) -> Request<Body> {
     let form = format!("name={name}&password={password}&to=/dags");
@@ -45,6 +46,47 @@ async fn a_name_that_nobody_has_is_compared_like_any_other() {
         let now = compared.load(Ordering::SeqCst);
         assert_eq!(now, so_far + 1, "{name}");
         so_far = now;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hundred_who_sign_in_at_once_all_get_an_answer() {
+    let kit = Arc::new(Kit::with_users(|users| users).await);
+    let hash = tidemill_access::password::hash("a long enough word").expect("it works");
+    for nth in 0..50 {
+        let new = NewUser {
+            name: format!("user_{nth}").into(),
+            display: "".into(),
+            password: Some(hash.as_str().into()),
+            sso: None,
+            role: Role::Viewer,
+            must_change: false,
+        };
+        let by = By {
+            who: "the test",
+            at: at(0),
+        };
+        assert!(kit.store.make_user(&new, by).await.expect("it works"));
+    }
+    // Half of them are known, half are not.
+    let tries: Vec<_> = (0..100)
+        .map(|nth| {
+            let kit = Arc::clone(&kit);
+            let request = sign_in(&format!("user_{nth}"), "a+long+enough+word");
+            tokio::spawn(async move { kit.send(request).await.status })
+        })
+        .collect();
+    // Whoever only looks does not wait for them.
+    let request = Request::builder().uri("/healthz").body(Body::empty());
+    let well = kit.send(request.expect("a request")).await;
+    assert_eq!(well.status, StatusCode::OK);
+    for (nth, one) in tries.into_iter().enumerate() {
+        let status = one.await.expect("it ends");
+        let came = status == StatusCode::SEE_OTHER;
+        assert!(
+            came == (nth < 50) && !status.is_server_error(),
+            "{nth}: {status}"
+        );
     }
 }
 
