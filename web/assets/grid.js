@@ -29,10 +29,20 @@ function focus() {
   cells[at.column].focus();
 }
 
+// The grid of a task with what is before and after it, or of all tasks again.
+function around(task) {
+  const form = document.querySelector("form.around");
+  if (!form) return;
+  const field = form.elements.task;
+  field.value = field.defaultValue === task ? "" : task;
+  form.requestSubmit();
+}
+
 function open(cell) {
   const row = cell.parentElement;
   if (cell.cellIndex === 0) {
     if (row.dataset.group) fold(row.dataset.group, !folded.has(row.dataset.group));
+    else around(cell.title);
     return;
   }
   table().tHead.rows[0].cells[cell.cellIndex]?.querySelector("a")?.click();

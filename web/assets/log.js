@@ -220,6 +220,12 @@ function start() {
     draw();
   }
 
+  // All groups but the one that failed: its lines are what people come for.
+  async function foldOthers() {
+    await foldFrom(0, true);
+    if (firstError) folds.show(await placeOf(firstError));
+  }
+
   async function toggle(number) {
     const at = await placeOf(number);
     if (folds.has(at)) folds.remove(at); else await foldFrom(number - 1, false);
@@ -265,7 +271,7 @@ function start() {
       root.classList.toggle("wraps", wrap);
       draw();
     }
-    if (event.target.closest("[data-fold]")) fold(async () => { if (folds.any) folds.clear(); else await foldFrom(0, true); });
+    if (event.target.closest("[data-fold]")) fold(async () => { if (folds.any) folds.clear(); else await foldOthers(); });
     const group = event.target.closest("[data-group]");
     if (group) fold(() => toggle(Number(group.dataset.group)));
     const number = event.target.closest("a[data-line]");
@@ -307,6 +313,7 @@ function start() {
     if (!opensAt) move(topMax());
     if (asked.get("find")) find(1);
     else if (range) toLine(range.first);
+    else if (over && firstError && !foldButton.hidden) await fold(foldOthers);
     follow(live, { more, isOver: () => over });
   }
   // Without an answer the page stays as the server wrote it.

@@ -1,5 +1,5 @@
 // A line of a log as an element, and what is marked in it.
-import { stamp, took } from "tidemill/times.js";
+import { stamp, took, zoneName } from "tidemill/times.js";
 import { titleOf, endsGroup } from "tidemill/log_folds.js";
 
 export function element(name, className, text) {
@@ -27,6 +27,7 @@ export function address({ attempt, level, ...change }, hash) {
   url.searchParams.set("attempt", attempt);
   if (level === "debug") url.searchParams.delete("level");
   else url.searchParams.set("level", level);
+  url.searchParams.set("tz", zoneName());
   for (const [name, value] of Object.entries(change)) url.searchParams.set(name, value);
   url.hash = hash;
   return url.pathname + url.search + url.hash;

@@ -4,5 +4,6 @@ import "tidemill/keys.js";
 import "tidemill/palette.js";
 import "tidemill/fresh.js";
 import "tidemill/grid.js";
+import "tidemill/gantt.js";
 import "tidemill/views.js";
 import "tidemill/log.js";

@@ -42,7 +42,7 @@ function remember() {
 function build() {
   list = element("ul", { role: "listbox", id: "offers", "aria-label": "What was found" });
   input = element("input", {
-    type: "search", role: "combobox", autocomplete: "off", spellcheck: "false", maxlength: "200", placeholder: "Find a DAG, a run, a task, or do something",
+    type: "search", role: "combobox", autocomplete: "off", spellcheck: "false", maxlength: "200", placeholder: "Find a DAG, a run, a task, a table, a job, or do something",
     "aria-label": "Find or do", "aria-expanded": "true", "aria-autocomplete": "list", "aria-controls": "offers",
   });
   says = element("p", { role: "status", class: "muted" });

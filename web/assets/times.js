@@ -2,6 +2,9 @@
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 let isUtc = false;
 try { isUtc = localStorage.getItem("zone") === "utc"; } catch { /* Without storage it is the reader's own. */ }
+// A link shows the times as they were to whoever copied it, for this page.
+const asked = new URLSearchParams(location.search).get("tz");
+if (asked === "utc" || asked === "local") isUtc = asked === "utc";
 
 const parts = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
 const made = new Map();
@@ -17,6 +20,7 @@ function format(utc, kind) {
 // A time of the day, as everything else on the page has it.
 export const clock = (at) => format(isUtc, "clock").format(at);
 export const stamp = (at) => `${clock(at)}.${String(at.getUTCMilliseconds()).padStart(3, "0")}`;
+export const zoneName = () => (isUtc ? "utc" : "local");
 export const zoneWord = () => (isUtc ? "UTC" : "");
 
 // Lengths of time as the server writes them.
@@ -61,6 +65,9 @@ export function local(root) {
 function turn() {
   isUtc = !isUtc;
   try { localStorage.setItem("zone", isUtc ? "utc" : "local"); } catch { /* It holds for this page. */ }
+  const url = new URL(location.href);
+  url.searchParams.set("tz", zoneName());
+  history.replaceState(history.state, "", url);
   local(document);
   document.dispatchEvent(new CustomEvent("zone"));
 }

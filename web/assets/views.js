@@ -26,7 +26,7 @@ function element(name, className, text) {
 // The address without what is empty, and without a place in the list.
 function here() {
   const asked = new URLSearchParams(location.search);
-  for (const [name, value] of [...asked]) if (!value || name === "after" || name === "choose") asked.delete(name);
+  for (const [name, value] of [...asked]) if (!value || ["after", "choose", "tz"].includes(name)) asked.delete(name);
   return asked.size ? `${location.pathname}?${asked}` : "";
 }
 

@@ -26,7 +26,7 @@ const DAG_STYLE: &str = include_str!("../assets/dag.css");
 const API_STYLE: &str = include_str!("../assets/api.css");
 
 /// Name, kind, contents. The style of drawings is added to that of pages.
-const FILES: [(&str, &str, &str); 16] = [
+const FILES: [(&str, &str, &str); 17] = [
     ("tidemill.css", CSS, include_str!("../assets/tidemill.css")),
     ("theme.js", SCRIPT, include_str!("../assets/theme.js")),
     ("main.js", SCRIPT, include_str!("../assets/main.js")),
@@ -34,6 +34,7 @@ const FILES: [(&str, &str, &str); 16] = [
     ("keys.js", SCRIPT, include_str!("../assets/keys.js")),
     ("fresh.js", SCRIPT, include_str!("../assets/fresh.js")),
     ("grid.js", SCRIPT, include_str!("../assets/grid.js")),
+    ("gantt.js", SCRIPT, include_str!("../assets/gantt.js")),
     ("log.js", SCRIPT, include_str!("../assets/log.js")),
     (
         "log_lines.js",

@@ -92,10 +92,17 @@ impl Axis {
         let part = at.micros().saturating_sub(self.from) as f64 / self.span;
         LABEL + part.clamp(0.0, 1.0) * PLOT
     }
+
+    /// Whether any of it is in the part of the time that is drawn.
+    fn shows(&self, span: &Stretch) -> bool {
+        #[expect(clippy::cast_precision_loss, reason = "a microsecond is no pixel")]
+        let part = |at: Timestamp| at.micros().saturating_sub(self.from) as f64 / self.span;
+        part(span.to) >= 0.0 && part(span.from) <= 1.0
+    }
 }
 
-/// Draws lines over a time.
-pub(crate) fn gantt(lanes: &[Lane], (from, to): (Timestamp, Timestamp)) -> Html {
+/// Draws lines over a part of the time that begins at `begin`.
+pub(crate) fn gantt(lanes: &[Lane], (from, to): (Timestamp, Timestamp), begin: Timestamp) -> Html {
     let span = to.micros().saturating_sub(from.micros()).max(1_000_000);
     #[expect(clippy::cast_precision_loss, reason = "a microsecond is no pixel")]
     let axis = Axis {
@@ -106,7 +113,9 @@ pub(crate) fn gantt(lanes: &[Lane], (from, to): (Timestamp, Timestamp)) -> Html 
     let (wide, high) = (LABEL + PLOT + END, TOP + f64::from(rows) * ROW + 6.0);
     let mut out = format!(
         "<svg class=\"gantt\" width=\"{wide}\" height=\"{high}\" viewBox=\"0 0 {wide} {high}\" role=\"group\" \
-         aria-label=\"The run over time\">"
+         aria-label=\"The run over time\" data-left=\"{LABEL}\" data-wide=\"{PLOT}\" data-from=\"{}\" data-span=\"{}\">",
+        from.micros().saturating_sub(begin.micros()) / 1_000,
+        span / 1_000,
     );
     ticks(&mut out, &axis, span, high);
     let mut y = TOP;
@@ -178,7 +187,7 @@ fn draw_lane(out: &mut String, axis: &Axis, lane: &Lane, y: f64) {
     let mark = if lane.critical { "◆ " } else { "" };
     let _ = write!(out, "<text x=\"{x}\" y=\"{middle}\">{mark}{short}</text>");
     let mut end = None;
-    for span in &lane.spans {
+    for span in lane.spans.iter().filter(|span| axis.shows(span)) {
         let (left, right) = (axis.x(span.from), axis.x(span.to));
         let thin = !matches!(span.doing, Doing::Ran(_));
         let (top, tall) = if thin {
@@ -256,7 +265,7 @@ mod tests {
             ],
             critical: true,
         };
-        let drawn = gantt(&[lane], (at(0), at(100))).to_string();
+        let drawn = gantt(std::slice::from_ref(&lane), (at(0), at(100)), at(0)).to_string();
         for wanted in [
             "class=\"place\" x=\"230.0\" y=\"39\" width=\"225.0\"",
             "class=\"ok\" x=\"455.0\" y=\"34\" width=\"450.0\"",
@@ -266,5 +275,13 @@ mod tests {
         ] {
             assert!(drawn.contains(wanted), "{wanted} in {drawn}");
         }
+        // Of a part only what is in it, cut where the part ends.
+        let part = gantt(&[lane], (at(50), at(100)), at(0)).to_string();
+        assert!(part.contains("data-from=\"50000\" data-span=\"50000\""));
+        assert!(!part.contains("class=\"place\""));
+        assert!(
+            part.contains("class=\"ok\" x=\"230.0\" y=\"34\" width=\"450.0\""),
+            "{part}"
+        );
     }
 }

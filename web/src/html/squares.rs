@@ -13,6 +13,8 @@ pub(crate) struct Square {
     pub(crate) states: Vec<(TaskState, u32)>,
     /// Whether it is a mapped task or a group.
     pub(crate) many: bool,
+    /// What somebody noted on it.
+    pub(crate) note: Option<String>,
 }
 
 /// The state that matters most: what failed before what runs before what is well.
@@ -30,7 +32,15 @@ pub(crate) fn square(out: &mut Html, square: &Square) {
         return;
     };
     let chip = Chip::from(worst);
-    let _ = write!(out.0, "<td class={}>", chip.tone.class());
+    let _ = match &square.note {
+        None => write!(out.0, "<td class={}>", chip.tone.class()),
+        Some(note) => write!(
+            out.0,
+            "<td class=\"{} noted\" title=\"{}\">Noted, ",
+            chip.tone.class(),
+            escape(note)
+        ),
+    };
     if square.many {
         for (at, (state, count)) in square.states.iter().enumerate() {
             let comma = if at == 0 { "" } else { ", " };
@@ -57,23 +67,33 @@ pub(crate) struct Head<'a> {
     pub(crate) selected: bool,
     /// Whether its version is another than that of the run before.
     pub(crate) changed: bool,
+    /// What somebody noted on it.
+    pub(crate) note: Option<&'a str>,
 }
 
 /// Writes the head of a column.
 pub(crate) fn head_cell(out: &mut Html, head: &Head<'_>) {
     const HIGH: f64 = 56.0;
     let tall = (head.part * HIGH).clamp(4.0, HIGH);
-    let class = match (head.selected, head.changed) {
-        (true, true) => " class=\"on v\"",
-        (true, false) => " class=on",
-        (false, true) => " class=v",
-        (false, false) => "",
+    let classes = [
+        ("on", head.selected),
+        ("v", head.changed),
+        ("noted", head.note.is_some()),
+    ];
+    let classes = classes.iter().filter(|(_, is)| *is);
+    let classes: Vec<&str> = classes.map(|(class, _)| *class).collect();
+    let class = match &classes[..] {
+        [] => String::new(),
+        [one] => format!(" class={one}"),
+        all => format!(" class=\"{}\"", all.join(" ")),
     };
     let (name, word) = (escape(head.name), head.chip.word());
     let changed = if head.changed { ", new version" } else { "" };
+    let note = head.note.map(|note| format!("; noted: {}", escape(note)));
+    let note = note.unwrap_or_default();
     let _ = write!(
         out.0,
-        "<th scope=col{class}><a href=\"{}\" title=\"{name}: {word}, {}{changed}\">{name} {word}<svg width=22 height=58 \
+        "<th scope=col{class}><a href=\"{}\" title=\"{name}: {word}, {}{changed}{note}\">{name} {word}<svg width=22 height=58 \
          aria-hidden=true><rect class={} x=2 y={:.1} width=18 height={tall:.1} rx=2 /></svg></a>",
         escape(&head.href),
         head.took,

@@ -1,5 +1,6 @@
 //! A DAG: its runs as a grid or as a graph here, and what else there is to see of it in the files beside.
 
+mod around;
 pub(crate) mod calendar;
 pub(crate) mod definition;
 pub(crate) mod details;
@@ -17,7 +18,7 @@ use std::collections::HashMap;
 use askama::Template;
 use serde::Deserialize;
 use tidemill_core::id::DagId;
-use tidemill_core::protocol::NOT_MAPPED;
+use tidemill_core::protocol::{NOT_MAPPED, RunNo};
 use tidemill_core::spec::DagSpec;
 use tidemill_core::state::TaskState;
 use tidemill_draw::{Mark, Picture, svg_in_page};
@@ -26,6 +27,7 @@ use tidemill_store::record::RunRow;
 
 use super::grid::{self, GridView};
 use super::page;
+use super::paused::{self, PausedPool};
 use super::rows::{Known, RunLine, place, placed};
 use crate::access::Policy;
 use crate::frame::Frame;
@@ -34,6 +36,7 @@ use crate::input::Asking;
 use crate::oops::Oops;
 use crate::paths;
 use crate::routes::{Routes, ThisDag};
+use around::Around;
 pub(super) use head::known;
 use head::{Head, View};
 pub(super) use tasks::Spans;
@@ -67,6 +70,9 @@ pub(crate) struct DagQuery {
     run: String,
     /// Where the page before ended.
     before: String,
+    /// The task around which the grid is, and on which side of it: `upstream`, `downstream`, `both`.
+    task: String,
+    side: String,
 }
 
 #[derive(Template)]
@@ -77,7 +83,9 @@ pub(crate) struct DagPage {
     selected: Option<RunLine>,
     legend: Vec<Chip>,
     grid: Option<GridView>,
+    around: Option<Around>,
     graph: Option<Html>,
+    paused_pools: Vec<PausedPool>,
 }
 
 page!(DagPage);
@@ -101,18 +109,25 @@ async fn load(frame: &Frame, dag: &DagId, query: &DagQuery) -> Result<Loaded, Oo
     })
 }
 
-fn page(frame: Frame, loaded: &Loaded, (on, last): (View, Option<&RunRow>)) -> DagPage {
+async fn page(
+    frame: Frame,
+    loaded: &Loaded,
+    (on, last): (View, Option<&RunRow>),
+) -> Result<DagPage, Oops> {
     let selected = loaded.selected.as_ref();
     let query = selected.map(|run| format!("?run={}", paths::part(&run.name)));
     let at = (on, query.as_deref().unwrap_or_default());
-    DagPage {
+    let needs = paused::of_dag(&loaded.known.spec);
+    Ok(DagPage {
         head: Head::new(&frame, &loaded.known, at, last),
         selected: selected.map(|run| RunLine::new(run, frame.now)),
         legend: Vec::new(),
         grid: None,
+        around: None,
         graph: None,
+        paused_pools: paused::pools(&frame, Some(&needs)).await?,
         frame,
-    }
+    })
 }
 
 pub(crate) async fn grid(
@@ -121,11 +136,16 @@ pub(crate) async fn grid(
     Asking(query): Asking<DagQuery>,
 ) -> Result<DagPage, Oops> {
     let loaded = load(&frame, &dag, &query).await?;
-    let tasks = loaded.known.spec.definition.tasks.len().max(1);
+    let definition = &loaded.known.spec.definition;
+    let around = Around::new(definition, &query.task, &query.side);
+    let tasks = around.shown(definition.tasks.len()).max(1);
     let runs = (SQUARES_MAX / tasks).clamp(RUNS_MIN, RUNS_MAX);
     let after = place(&query.before)?;
     let runs = u32::try_from(runs).unwrap_or(u32::MAX);
-    let read = frame.web.store().grid(&dag, after, runs).await?;
+    let store = frame.web.store();
+    let read = store.grid(&dag, after, runs).await?;
+    let ids: Vec<RunNo> = read.runs.iter().map(|run| run.id).collect();
+    let noted = store.noted(&ids).await?;
     let older = read
         .runs
         .last()
@@ -136,14 +156,17 @@ pub(crate) async fn grid(
                 id: last.id.0,
                 nth: 0,
             };
-            format!("{}?before={}", paths::dag(&dag), placed(at))
+            let place = placed(at);
+            format!("{}?before={place}{}", paths::dag(&dag), around.query())
         });
     let view = grid::view(
         &loaded.known.spec,
-        &read,
+        (&read, &noted),
+        &|task| around.shows(task),
         (loaded.selected.as_ref().map(|run| run.id), frame.now),
     );
-    let mut page = page(frame, &loaded, (View::Grid, read.runs.first()));
+    let mut page = page(frame, &loaded, (View::Grid, read.runs.first())).await?;
+    page.around = Some(around);
     page.grid = Some(GridView { older, ..view });
     page.legend = TaskState::ALL
         .iter()
@@ -183,7 +206,7 @@ pub(crate) async fn graph(
     let selected = loaded.selected.as_ref();
     let href = |task: &str| Some(paths::task(&dag, &selected?.name, task, NOT_MAPPED));
     let drawn = draw(&spec, &states, &href);
-    let mut page = page(frame, &loaded, (View::Graph, last.as_ref()));
+    let mut page = page(frame, &loaded, (View::Graph, last.as_ref())).await?;
     page.graph = Some(drawn);
     Ok(page)
 }

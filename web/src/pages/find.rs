@@ -20,6 +20,8 @@ const OFFERED_MAX: usize = 20;
 const RUNS_MAX: u32 = 20;
 /// How many runs of the DAG that is open are looked at.
 const RECENT_MAX: u32 = 30;
+/// How many loads of one job are looked at.
+const JOBS_MAX: u32 = 5;
 const CHARS_MAX: usize = 200;
 /// What can be done here comes before what is elsewhere, if both go equally well.
 const HERE: u32 = 3;
@@ -96,6 +98,8 @@ pub(crate) async fn answer(
     }
     if is_asked {
         dags(&frame, &mut ranked, &known);
+        tables(&frame, &mut ranked, &known);
+        jobs(&frame, &mut ranked).await?;
         runs(&frame, &mut ranked, open.as_ref()).await?;
         if let Some(open) = &open {
             tasks(&frame, &mut ranked, open, &known).await?;
@@ -109,7 +113,10 @@ pub(crate) async fn answer(
     });
     let mut offers: Vec<Offer> = Vec::new();
     for (_, offer) in found {
-        let is_twice = offer.press.is_none() && offers.iter().any(|one| one.href == offer.href);
+        let is_twice = offer.press.is_none() && {
+            let same = |one: &Offer| (&one.href, &one.label) == (&offer.href, &offer.label);
+            offers.iter().any(same)
+        };
         if offers.len() < OFFERED_MAX && !is_twice {
             offers.push(offer);
         }
@@ -180,6 +187,47 @@ fn dags(frame: &Frame, ranked: &mut Ranked, known: &[Known]) {
             ranked.add(0, offer("Action", format!("Trigger {id}"), trigger(id)));
         }
     }
+}
+
+/// Tables, each with the tasks that say that they write it: they lead to what comes before such a task.
+fn tables(frame: &Frame, ranked: &mut Ranked, known: &[Known]) {
+    for known in known.iter().filter(|known| frame.sees(&known.row.id)) {
+        let dag = &known.row.id;
+        for task in &known.spec.definition.tasks {
+            let name = task.id.as_str();
+            let href = format!(
+                "{}?task={}&side=upstream",
+                paths::dag(dag),
+                paths::part(name)
+            );
+            for table in &task.touches.writes {
+                let table = Offer {
+                    note: format!("written by {name} of {dag}"),
+                    ..offer("Table", table.table.to_string(), href.clone())
+                };
+                ranked.add(0, table);
+            }
+        }
+    }
+}
+
+/// The task that a job outside was of, by the job's whole id.
+async fn jobs(frame: &Frame, ranked: &mut Ranked) -> Result<(), Oops> {
+    let among = frame.among().await?;
+    let store = frame.web.store();
+    let found = store.loads_of_job(&ranked.typed, among.as_deref(), JOBS_MAX);
+    for of in found.await?.into_iter().filter(|of| frame.sees(&of.dag)) {
+        let job = Offer {
+            note: format!("loaded {} in {} of {}", of.destination, of.run, of.dag),
+            ..offer(
+                "Job",
+                ranked.typed.clone(),
+                paths::task(&of.dag, &of.run, of.task.as_str(), of.index),
+            )
+        };
+        ranked.add(HERE, job);
+    }
+    Ok(())
 }
 
 /// Runs whose name begins like this, and the last ones of the DAG that is open.

@@ -1,14 +1,14 @@
 //! The grid: tasks down, runs across, groups around tasks. Ten thousand squares are one page, so each is as short as it can be.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
-use tidemill_core::protocol::RunNo;
+use tidemill_core::protocol::{RunNo, TaskNo};
 use tidemill_core::spec::{DagSpec, GroupSpec};
 use tidemill_core::state::TaskState;
 use tidemill_core::time::Timestamp;
 use tidemill_core::version::Version;
-use tidemill_store::history::{Grid, GridCell};
+use tidemill_store::history::{Grid, GridCell, Noted};
 use tidemill_store::record::RunRow;
 
 use super::rows::lasted;
@@ -151,7 +151,11 @@ fn last(id: &str) -> &str {
 }
 
 /// The cells of a task by run. Of a mapped task its instances count, once there are some.
-fn by_task(grid: &Grid) -> HashMap<&str, HashMap<RunNo, Square>> {
+fn by_task<'a>(grid: &'a Grid, noted: &[Noted]) -> HashMap<&'a str, HashMap<RunNo, Square>> {
+    let noted: HashMap<(RunNo, TaskNo), &str> = noted
+        .iter()
+        .map(|noted| ((noted.run, noted.task), noted.note.as_str()))
+        .collect();
     let mut squares: HashMap<&str, HashMap<RunNo, (Square, Square)>> = HashMap::new();
     for cell in &grid.cells {
         let GridCell {
@@ -165,6 +169,8 @@ fn by_task(grid: &Grid) -> HashMap<&str, HashMap<RunNo, Square>> {
         let (whole, instances) = runs.entry(*run).or_default();
         let into = if cell.instances { instances } else { whole };
         into.states.push((*state, *count));
+        let note = noted.get(&(*run, cell.task));
+        into.note = note.map(|note| (*note).to_owned());
     }
     squares
         .into_iter()
@@ -183,15 +189,34 @@ fn by_task(grid: &Grid) -> HashMap<&str, HashMap<RunNo, Square>> {
         .collect()
 }
 
+/// The tasks that are to be shown, and the groups around them.
+fn shown(rows: Vec<Row>, shows: &dyn Fn(&str) -> bool) -> Vec<Row> {
+    let tasks = rows.iter().filter(|row| !row.is_group && shows(&row.id));
+    let around: HashSet<String> = tasks.flat_map(|row| row.inside.iter().cloned()).collect();
+    let stays = |row: &Row| {
+        if row.is_group {
+            around.contains(&row.id)
+        } else {
+            shows(&row.id)
+        }
+    };
+    rows.into_iter().filter(stays).collect()
+}
+
 /// All tasks of a group, together.
 fn together<'a>(squares: impl Iterator<Item = &'a Square>) -> Square {
     let mut counts: BTreeMap<TaskState, u32> = BTreeMap::new();
-    for (state, count) in squares.flat_map(|square| &square.states) {
-        *counts.entry(*state).or_default() += count;
+    let mut note = None;
+    for square in squares {
+        for (state, count) in &square.states {
+            *counts.entry(*state).or_default() += count;
+        }
+        note = note.or_else(|| square.note.clone());
     }
     Square {
         states: counts.into_iter().collect(),
         many: true,
+        note,
     }
 }
 
@@ -224,24 +249,26 @@ fn columns(
                 href: paths::run(&run.dag, &run.name),
                 selected: selected == Some(run.id),
                 changed,
+                note: run.note.as_deref(),
             },
         );
     }
     (heads, any.then_some(versions))
 }
 
-/// Makes the grid of what was read; the newest run is on the right.
+/// Makes the grid of what was read, of the tasks that are to be shown; the newest run is on the right.
 pub(crate) fn view(
     spec: &DagSpec,
-    grid: &Grid,
+    (grid, noted): (&Grid, &[Noted]),
+    shows: &dyn Fn(&str) -> bool,
     (selected, now): (Option<RunNo>, Timestamp),
 ) -> GridView {
     let runs: Vec<&RunRow> = grid.runs.iter().rev().collect();
     let span = |run: &RunRow| lasted(run.started_at, run.ended_at, now);
     let longest = runs.iter().filter_map(|run| span(run)).max();
     let (heads, versions) = columns(&runs, (longest, selected), span);
-    let rows = rows(spec, grid);
-    let squares = by_task(grid);
+    let rows = shown(rows(spec, grid), shows);
+    let squares = by_task(grid, noted);
     let mut body = Html::default();
     let nothing = Square::default();
     for (at, row) in rows.iter().enumerate() {

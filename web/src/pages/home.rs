@@ -13,6 +13,7 @@ use tidemill_store::history::{Cursor, Failure, RunFilter};
 use tidemill_store::record::RunRow;
 
 use super::page;
+use super::paused::{self, PausedPool};
 use super::rows::{RunLine, known, next_due};
 use super::usual::{LATE, Usual};
 use crate::frame::Frame;
@@ -74,6 +75,7 @@ pub(crate) struct Home {
     causes: Vec<Cause>,
     running: Vec<Running>,
     next: Vec<Next>,
+    paused_pools: Vec<PausedPool>,
 }
 
 page!(Home);
@@ -137,6 +139,7 @@ pub(crate) async fn show(frame: Frame) -> Result<Home, Oops> {
                 dag,
             })
             .collect(),
+        paused_pools: paused::pools(&frame, None).await?,
         frame,
     })
 }

@@ -16,6 +16,7 @@ mod grid;
 mod health;
 mod home;
 mod many;
+mod paused;
 pub(crate) mod people;
 mod pools;
 pub(crate) mod rows;

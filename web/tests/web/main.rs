@@ -2,6 +2,7 @@
 
 mod access;
 mod api;
+mod around;
 mod audit;
 mod backfills;
 mod bulk;

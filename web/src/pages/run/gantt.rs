@@ -11,6 +11,7 @@ use tidemill_store::history::{AttemptCursor, GridCell, PAGE_ROWS_MAX, Tried};
 use tidemill_store::record::AttemptEnd;
 
 use super::read::{Of, Reasons, Rows};
+use super::zoom::{Step, Zoom};
 use crate::frame::Frame;
 use crate::html::{Chip, Doing, Html, Lane, Stretch, Tone, gantt, took};
 use crate::oops::Oops;
@@ -26,6 +27,8 @@ const ASKED_MAX: usize = 25;
 /// The picture, and what it says in words.
 pub(super) struct GanttView {
     pub(super) drawn: Option<Html>,
+    /// Nearer, farther, earlier, later.
+    pub(super) steps: Vec<Step>,
     /// The tasks that decided when the run ended, and what each did.
     pub(super) critical: Vec<(String, String, String)>,
     pub(super) critical_took: String,
@@ -112,7 +115,7 @@ pub(super) async fn view(
     frame: &Frame,
     of: &Of,
     rows: &Rows,
-    all: bool,
+    (all, zoom): (bool, &str),
 ) -> Result<GanttView, Oops> {
     let Timed {
         courses,
@@ -123,8 +126,16 @@ pub(super) async fn view(
     } = read(frame, of, rows, all).await?;
     let (lanes, left_out) = lanes(of, rows, &courses, &critical);
     let href = format!("{}?tab=gantt&all=true", of.href());
+    let here = if all {
+        href.clone()
+    } else {
+        format!("{}?tab=gantt", of.href())
+    };
+    let Zoom { from, to, steps } = Zoom::new(zoom, (begin, end.max(begin)), &here);
+    let is_drawn = !lanes.is_empty();
     Ok(GanttView {
-        drawn: (!lanes.is_empty()).then(|| gantt(&lanes, (begin, end.max(begin)))),
+        drawn: is_drawn.then(|| gantt(&lanes, (from, to), begin)),
+        steps: if is_drawn { steps } else { Vec::new() },
         critical_took: took(end.since(begin)),
         critical: critical
             .iter()

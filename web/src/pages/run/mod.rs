@@ -11,6 +11,7 @@ mod read;
 mod restart;
 mod roots;
 pub(crate) mod told;
+mod zoom;
 
 use askama::Template;
 use serde::Deserialize;
@@ -23,6 +24,7 @@ use tidemill_store::record::RunRow;
 
 use super::dag::{draw, states_of};
 use super::page;
+use super::paused::{self, PausedPool};
 use super::rows::time;
 use super::usual::{LATE, Usual};
 use crate::frame::Frame;
@@ -59,6 +61,8 @@ pub(crate) struct RunQuery {
     before: Option<i64>,
     /// Whether what was tried before the run's last start is drawn, too.
     all: bool,
+    /// The part of the time that is drawn, in milliseconds from its beginning: `1000-2500`.
+    zoom: String,
 }
 
 /// What a run is, on each of its tabs.
@@ -113,6 +117,7 @@ pub(crate) struct RunPage {
     gantt: Option<GanttView>,
     params: Option<Params>,
     events: Option<Events>,
+    paused_pools: Vec<PausedPool>,
 }
 
 page!(RunPage);
@@ -167,7 +172,10 @@ pub(crate) async fn show(
         Some(_) if of.run.ended_at.is_none() => Usual::of_runs(&frame, &dag).await?,
         _ => None,
     };
+    let needs = paused::of_run(&of.run, &of.spec, &grid);
+    let paused_pools = paused::pools(&frame, Some(&needs)).await?;
     let mut page = RunPage {
+        paused_pools,
         head: head(&frame, &of, (&grid, before.as_ref()), usual),
         beside: Beside::of(&frame, &of.run).await?,
         roots: None,
@@ -188,7 +196,7 @@ pub(crate) async fn show(
         }
         "gantt" => {
             let rows = Rows { grid };
-            page.gantt = Some(gantt::view(frame, &of, &rows, query.all).await?);
+            page.gantt = Some(gantt::view(frame, &of, &rows, (query.all, &query.zoom)).await?);
         }
         "params" => page.params = Some(params(frame, &of)),
         "events" => {

@@ -29,6 +29,7 @@ use tidemill_core::state::TaskState;
 use tidemill_store::history::Cursor;
 
 use super::page;
+use super::paused::{self, PausedPool};
 use super::run::Beside;
 use super::usual::{LATE, Usual};
 use crate::frame::Frame;
@@ -95,6 +96,7 @@ pub(crate) struct TaskPage {
     late: Option<Chip>,
     beside: Beside,
     instances: Option<Instances>,
+    paused_pools: Vec<PausedPool>,
 }
 
 page!(TaskPage);
@@ -137,7 +139,12 @@ pub(crate) async fn show(
     } = past(&frame, &place).await?;
     let touched = detail.as_ref().and_then(|detail| detail.touched.as_ref());
     let touched = touched.map(|touch| format!("{} {} it at {}", touch.by, touch.how, touch.at));
+    let spec = place.spec.definition.task(place.task.as_str());
+    let waits = spec.filter(|_| paused::is_on(&place.run) && !place.state().is_final());
+    let needs = waits.map(|task| paused::of_task(&place.run, task));
+    let needs = needs.into_iter().collect();
     Ok(TaskPage {
+        paused_pools: paused::pools(&frame, Some(&needs)).await?,
         chip: place.state().into(),
         operates: frame.operates(&dag),
         retry_scope: if place.state() == TaskState::Failed {
