@@ -90,6 +90,24 @@ async fn talk(ctx: &TaskContext) -> TaskResult {
     Ok(())
 }
 
+/// Reads prices in groups of lines, the second of which fails.
+#[task]
+async fn import_prices(ctx: &TaskContext) -> TaskResult {
+    ctx.info("::group::Read the files");
+    for file in 1..=20 {
+        ctx.info(format!("file {file} was read"));
+    }
+    ctx.info("::endgroup::");
+    ctx.info("::group::Check the prices");
+    ctx.info("apples cost 3");
+    ctx.log(Level::Error, "pears have no price");
+    ctx.info("::endgroup::");
+    ctx.info("::group::Tidy up");
+    ctx.info("removed the copies");
+    ctx.info("::endgroup::");
+    Err(TaskError::data("pears have no price"))
+}
+
 /// A report to be made.
 #[params]
 struct Report {
@@ -174,6 +192,13 @@ fn prices() -> Dag {
     })
 }
 
+fn import() -> Dag {
+    Dag::build("fruit_import", |dag| {
+        about(dag, "New prices, as the shop sends them.");
+        dag.call("import", import_prices, ());
+    })
+}
+
 fn spend() -> Dag {
     Dag::build("spend_budget", |dag| {
         about(dag, "Somebody is asked before money is spent.");
@@ -212,6 +237,7 @@ pub fn dags() -> Dags {
         .dag(held)
         .dag(report)
         .dag(prices)
+        .dag(import)
         .dag(spend)
         .dag(nightly)
         .dag(sales)

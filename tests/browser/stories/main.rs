@@ -2,6 +2,7 @@
 //! other; what they have in common is one site and two browsers.
 
 mod access;
+mod around;
 mod failed;
 mod grid;
 mod log;
