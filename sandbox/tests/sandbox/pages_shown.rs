@@ -215,7 +215,14 @@ async fn statements_are_jobs_and_are_never_markup() {
     let (status, dry) = read(browser.send("/sandbox/sql", &form, &own).await).await;
     assert_eq!(status, 200, "{dry}");
     assert!(dry.contains("It would process 16 B"), "{dry}");
-    let wrong = format!("SELECT 1;\nSELECT `{HOSTILE}` FROM d.t");
+    // A script is a job, and ends in what is wrong; one statement is refused before it is one.
+    let wrong = format!("SELECT `{HOSTILE}` FROM d.t");
+    let script = format!("SELECT 1;\n{wrong}");
+    let form = [("project", "p"), ("text", &script), ("how", "run")];
+    let to = browser.sent("/sandbox/sql", &form).await;
+    let ended = wait(&browser, &to).await;
+    assert!(ended.contains("at [2:8]"), "{ended}");
+    assert!(!ended.contains("<img"), "{ended}");
     for text in [wrong.as_str(), "SELECT nope FROM d.t", "", "\0", "SELEC"] {
         let form = [("project", "p"), ("text", text), ("how", "run")];
         let (status, page) = read(browser.send("/sandbox/sql", &form, &own).await).await;
