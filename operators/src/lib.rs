@@ -1,13 +1,18 @@
 //! What tasks can do on other systems: one file a system.
 
 pub mod checks;
+mod command;
 mod credentials;
+pub mod dbt;
 pub mod http;
 pub mod probe;
+pub mod python;
 pub mod shell;
 pub mod storage;
 
 pub use checks::Checks;
+pub use dbt::{Dbt, DbtNode, DbtProfile, DbtReport};
+pub use python::PythonEnv;
 pub use shell::{Shell, ShellOutput};
 pub use storage::{
     GcsCompose, GcsCopy, GcsDelete, GcsDownload, GcsFile, GcsList, GcsManifest, GcsObject,

@@ -19,6 +19,11 @@ impl Group {
         self.send(Signal::TERM);
     }
 
+    /// Interrupts every process of the group, as Ctrl-C does.
+    pub fn interrupt(&self) {
+        self.send(Signal::INT);
+    }
+
     /// Kills every process of the group.
     ///
     /// It is safe shortly after the leader was waited for, too: the number stays taken while the group has a member, and

@@ -8,6 +8,7 @@ use tidemill_process::BaseEnv;
 use tokio::process::Command as Process;
 
 use super::{Command, Shell};
+use crate::python::Ready;
 use tidemill_core::text::PLACEHOLDERS;
 
 /// A secret and the variable that it comes in.
@@ -30,7 +31,7 @@ pub(super) async fn secrets<'a>(
 pub(super) fn process(
     shell: &Shell,
     ctx: &TaskContext,
-    secrets: &[SecretVariable<'_>],
+    (secrets, python): (&[SecretVariable<'_>], Option<&Ready>),
 ) -> TaskResult<(String, Process)> {
     let (program, mut process) = match &shell.command {
         Command::Argv(argv) => {
@@ -65,6 +66,9 @@ pub(super) fn process(
     process.env_clear();
     let base = ctx.service::<BaseEnv>().unwrap_or_default();
     process.envs(base.iter());
+    if let Some(python) = python {
+        process.envs(python.variables(&base));
+    }
     process.envs(facts(ctx));
     for (name, value) in &shell.env {
         process.env(checked(name)?, value.as_str());
@@ -76,7 +80,7 @@ pub(super) fn process(
 }
 
 /// What the command may want to know about its run.
-fn facts(ctx: &TaskContext) -> Vec<(&'static str, String)> {
+pub(crate) fn facts(ctx: &TaskContext) -> Vec<(&'static str, String)> {
     let facts = ctx.facts();
     let instant = |at: DateTime<Utc>| {
         at.with_timezone(&facts.zone)

@@ -47,6 +47,9 @@ use tidemill_core::operator::{Operator, Outcome, TaskContext, TaskResult};
 use tidemill_core::spec::Touches;
 use tidemill_core::text::Text;
 
+use crate::python::PythonEnv;
+
+pub(crate) use environment::facts;
 pub use output::{OUTPUT_BYTES_MAX, ShellOutput};
 
 /// The exit code that Airflow takes as "skip" unless told otherwise.
@@ -66,6 +69,8 @@ pub struct Shell {
     cwd: Option<Text>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     stdin: Option<Text>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    python: Option<PythonEnv>,
     ok_codes: Vec<i32>,
     skip_on: Option<i32>,
     output: ShellOutput,
@@ -97,6 +102,7 @@ impl Shell {
             secret_env: BTreeMap::new(),
             cwd: None,
             stdin: None,
+            python: None,
             ok_codes: vec![0],
             skip_on: Some(SKIP_CODE),
             output: ShellOutput::default(),
@@ -107,6 +113,20 @@ impl Shell {
     /// are filled in, and no shell sees them.
     pub fn run<A: Into<Text>>(argv: impl IntoIterator<Item = A>) -> Self {
         Self::new(Command::Argv(argv.into_iter().map(Into::into).collect()))
+    }
+
+    /// Runs Python in an environment that is made for it: a script with its arguments, or `["-m", "module", …]`.
+    pub fn python<A: Into<Text>>(env: PythonEnv, argv: impl IntoIterator<Item = A>) -> Self {
+        // Unbuffered, so that the log has a line when it is printed.
+        let words = ["python", "-u"].map(Into::into);
+        let argv = words.into_iter().chain(argv.into_iter().map(Into::into));
+        Self::new(Command::Argv(argv.collect())).python_env(env)
+    }
+
+    /// Programs of this Python environment are found first.
+    pub fn python_env(mut self, env: PythonEnv) -> Self {
+        self.python = Some(env);
+        self
     }
 
     /// Runs a text in `sh`. Placeholders are **not** filled in: a value inside a script would be run as a part of it. Give

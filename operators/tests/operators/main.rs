@@ -2,8 +2,10 @@
 
 mod checks;
 mod credentials;
+mod dbt;
 mod http;
 mod kit;
+mod python;
 mod shell;
 mod shell_ends;
 mod storage;
