@@ -86,9 +86,12 @@ pub mod prelude {
     pub use tidemill_core::prelude::*;
     pub use tidemill_macros::{Choice, params, task};
     pub use tidemill_operators::{
-        GcsCompose, GcsCopy, GcsDelete, GcsDownload, GcsFile, GcsList, GcsManifest, GcsObject,
-        GcsObjectSensor, GcsPrefixSensor, GcsRemoved, GcsUpload, GcsUri, Shell, ShellOutput,
-        UploadComplete,
+        DatabricksCluster, DatabricksPipeline, DatabricksRan, DatabricksRows, DatabricksRunNow,
+        DatabricksStatement, DatabricksSubmitRun, DatabricksTask, DatabricksUpdated, DataflowJob,
+        DataflowRan, DataflowStop, DataprocBatch, DataprocCluster, DataprocDeleteCluster,
+        DataprocJob, DataprocRan, DataprocReady, GcsCompose, GcsCopy, GcsDelete, GcsDownload,
+        GcsFile, GcsList, GcsManifest, GcsObject, GcsObjectSensor, GcsPrefixSensor, GcsRemoved,
+        GcsUpload, GcsUri, Shell, ShellOutput, UploadComplete,
     };
 }
 

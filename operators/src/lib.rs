@@ -3,14 +3,26 @@
 pub mod checks;
 mod command;
 mod credentials;
+pub mod databricks;
+pub mod dataflow;
+pub mod dataproc;
 pub mod dbt;
 pub mod http;
 pub mod probe;
 pub mod python;
+mod remote;
 pub mod shell;
 pub mod storage;
 
 pub use checks::Checks;
+pub use databricks::{
+    DatabricksCluster, DatabricksPipeline, DatabricksRan, DatabricksRows, DatabricksRunNow,
+    DatabricksStatement, DatabricksSubmitRun, DatabricksTask, DatabricksUpdated,
+};
+pub use dataflow::{DataflowJob, DataflowRan, DataflowStop};
+pub use dataproc::{
+    DataprocBatch, DataprocCluster, DataprocDeleteCluster, DataprocJob, DataprocRan, DataprocReady,
+};
 pub use dbt::{Dbt, DbtNode, DbtProfile, DbtReport};
 pub use python::PythonEnv;
 pub use shell::{Shell, ShellOutput};

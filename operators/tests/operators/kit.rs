@@ -26,6 +26,11 @@ pub(crate) struct Kit {
 
 impl Kit {
     pub(crate) fn new() -> Self {
+        Self::with(Programs::default())
+    }
+
+    /// A sandbox whose jobs run these programs.
+    pub(crate) fn with(programs: Programs) -> Self {
         let folder = tempfile::tempdir().expect("it works");
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
@@ -41,7 +46,7 @@ impl Kit {
         let mut settings = Settings::new(folder.path().join("sandbox"), anywhere, clock);
         settings.jobs = JobSettings {
             time: Duration::from_millis(10),
-            programs: Programs::default(),
+            programs,
         };
         let sandbox = runtime.block_on(Sandbox::open(settings)).expect("it works");
         let base = format!("http://{}", sandbox.address());

@@ -2,10 +2,14 @@
 
 mod checks;
 mod credentials;
+mod databricks;
+mod dataflow;
+mod dataproc;
 mod dbt;
 mod http;
 mod kit;
 mod python;
+mod remote;
 mod shell;
 mod shell_ends;
 mod storage;

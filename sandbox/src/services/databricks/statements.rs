@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::http::{Method as Verb, StatusCode};
 use serde_json::{Value, json};
 
-use super::wrong;
+use super::{millis, wrong};
 use crate::call::{Answer, Call, Refusal, Reply};
 use crate::jobs::{Job, NewJob, Phase, Task, Work};
 use crate::route::Method;
@@ -40,6 +40,13 @@ pub(super) fn methods() -> Vec<Method> {
             Verb::GET,
             "/api/2.0/sql/statements/{statement}",
             get,
+        ),
+        Method::new(
+            service,
+            "databricks.queryHistory.list",
+            Verb::GET,
+            "/api/2.0/sql/history/queries",
+            history,
         ),
         Method::new(
             service,
@@ -103,8 +110,9 @@ async fn execute(state: Arc<State>, mut call: Call) -> Answer {
         number,
         id: id.clone(),
         name: id.clone(),
-        tasks: vec![Task::new(Work::Sql(text), parameters)],
+        tasks: vec![Task::new(Work::Sql(text.clone()), parameters)],
         body: json!({
+            "text": text, "warehouse": body["warehouse_id"],
             "row_limit": body["row_limit"], "project": body["catalog"], "dataset": body["schema"],
         }),
         streaming: false,
@@ -145,6 +153,37 @@ async fn cancel(state: Arc<State>, call: Call) -> Answer {
         reply = reply.effect(format!("statement {} asked to stop", job.id));
     }
     Ok(reply)
+}
+
+/// Statements as the history of queries has them, the newest first.
+async fn history(state: Arc<State>, call: Call) -> Answer {
+    let warehouse = call.query("filter_by.warehouse_ids");
+    let since: Option<i64> = call.parsed("filter_by.query_start_time_range.start_time_ms")?;
+    let mut all = state.jobs.under(&key(""));
+    all.sort_by_key(|job| std::cmp::Reverse(job.number));
+    all.retain(|job| {
+        let of_it = |id| job.body["warehouse"] == json!(id);
+        warehouse.is_none_or(of_it) && since.is_none_or(|at| millis(job.created) >= at)
+    });
+    let (queries, next) = fields::page(&call, "max_results", "page_token", all)?;
+    let queries: Vec<Value> = queries
+        .iter()
+        .map(|job| {
+            json!({
+                "query_id": job.id, "query_text": job.body["text"], "warehouse_id": job.body["warehouse"],
+                "query_start_time_ms": millis(job.created), "is_final": !job.active(),
+                "status": match shown(job)["status"]["state"].as_str() {
+                    Some("SUCCEEDED") => "FINISHED",
+                    Some("PENDING") => "QUEUED",
+                    Some("FAILED") => "FAILED",
+                    Some("CANCELED") => "CANCELED",
+                    _ => "RUNNING",
+                },
+            })
+        })
+        .collect();
+    let body = json!({ "res": queries, "has_next_page": next.is_some(), "next_page_token": next });
+    Ok(Reply::json(&fields::without_nulls(body)))
 }
 
 /// The rows that a statement gave, as far as they were wanted.
