@@ -237,16 +237,16 @@ impl DatabricksPipeline {
     async fn ask(
         &self,
         ctx: &TaskContext,
+        client: &Client,
         (before, asked, looked): (Option<String>, u32, u32),
     ) -> TaskResult<Outcome<DatabricksUpdated>> {
-        let client = self.at.open(ctx).await?;
         let id = self.id();
         let planned = |asked, looked| Step::Planned {
             before: before.clone(),
             asked,
             looked,
         };
-        match self.ours(&client, before.as_deref()).await {
+        match self.ours(client, before.as_deref()).await {
             Ok(Some(found)) => {
                 ctx.info(format!(
                     "update {} of Databricks pipeline {id}",
@@ -259,7 +259,6 @@ impl DatabricksPipeline {
                 return self.wait(&planned(asked, looked + 1), why);
             }
             Ok(None) => {}
-            // An attempt that ended here would forget what it noted.
             Err(error) if error.kind.is_retried() => {
                 return self.wait(&planned(asked, looked), error.message);
             }
@@ -345,23 +344,30 @@ impl DatabricksPipeline {
             .collect();
         remote::tell(ctx, "pipeline", &lines.join("\n"));
         let bad = of_it.filter(|event| event.level == "ERROR");
-        let said = bad.map(|event| {
+        let mut said = bad.map(|event| {
             let exception = event.error.exceptions.first();
             exception
                 .and_then(|exception| exception.message.clone())
                 .unwrap_or_else(|| event.message.clone())
         });
-        said.last().unwrap_or_default()
+        // The first of them says what led to the rest.
+        said.next_back().unwrap_or_default()
     }
 
     async fn look(
         &self,
         ctx: &TaskContext,
+        client: &Client,
         update: &str,
     ) -> TaskResult<Outcome<DatabricksUpdated>> {
-        let client = self.at.open(ctx).await?;
         let what = format!("update {update} of Databricks pipeline {}", self.id());
-        let Some(seen) = remote::look(ctx, || self.seen(&client, update)).await? else {
+        let seen = match remote::look(ctx, || self.seen(client, update)).await {
+            Err(error) if error.kind.is_retried() => {
+                return self.wait(&Step::Update(update.to_owned()), error.message);
+            }
+            seen => seen?,
+        };
+        let Some(seen) = seen else {
             let message = format!("{what} is not there any more");
             return Ok(Outcome::Failed(TaskError::lost(message)));
         };
@@ -370,7 +376,7 @@ impl DatabricksPipeline {
             let why = format!("{what} is {}", seen.state);
             return self.wait(&Step::Update(update.to_owned()), why);
         }
-        let why = self.why(ctx, &client, update).await;
+        let why = self.why(ctx, client, update).await;
         let message = format!("{what} is {}: {why}", seen.state);
         Ok(match seen.state.as_str() {
             "COMPLETED" => Outcome::Done(DatabricksUpdated {
@@ -403,19 +409,25 @@ impl Operator for DatabricksPipeline {
         self.wait_for(&step, Duration::ZERO, "an update is asked for next")
     }
 
+    /// What may pass is waited for: an attempt that ended would forget what it noted, and the next could ask again for what
+    /// is under way.
     async fn resume(
         &self,
         ctx: &TaskContext,
         handle: Value,
     ) -> TaskResult<Outcome<DatabricksUpdated>> {
         let step: Step = serde_json::from_value(handle).or_permanent("read how far it is")?;
+        let client = match self.at.open(ctx).await {
+            Err(error) if error.kind.is_retried() => return self.wait(&step, error.message),
+            client => client?,
+        };
         match step {
             Step::Planned {
                 before,
                 asked,
                 looked,
-            } => self.ask(ctx, (before, asked, looked)).await,
-            Step::Update(update) => self.look(ctx, &update).await,
+            } => self.ask(ctx, &client, (before, asked, looked)).await,
+            Step::Update(update) => self.look(ctx, &client, &update).await,
         }
     }
 

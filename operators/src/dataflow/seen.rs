@@ -156,11 +156,11 @@ pub(super) async fn tell(ctx: &TaskContext, client: &Client, at: &Launched) -> S
                 .map(|message| message.message_text.as_str())
                 .collect();
             remote::tell(ctx, "dataflow", &lines.join("\n"));
-            let errors = messages
+            let mut errors = messages
                 .iter()
                 .filter(|message| message.message_importance == "JOB_MESSAGE_ERROR");
             errors
-                .last()
+                .next_back()
                 .map(|message| message.message_text.clone())
                 .unwrap_or_default()
         }

@@ -99,14 +99,16 @@ impl Cluster<'_> {
 
     async fn create(&self, body: &Value, request: &str) -> TaskResult<()> {
         let place = self.place;
-        self.place
+        let mut body = body.clone();
+        body["projectId"] = json!(place.project);
+        place
             .client
             .post(
                 "/v1/projects/{}/regions/{}/clusters",
                 &[&place.project, &place.region],
             )
             .query("requestId", request)
-            .json(body)
+            .json(&body)
             .repeatable()
             // It is there now: it is looked at next.
             .answers(&[409])

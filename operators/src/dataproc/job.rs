@@ -209,7 +209,7 @@ impl DataprocJob {
         self
     }
 
-    /// Whatever else the API's `Job` has: `.with(json!({"scheduling": {"ttl": "3600s"}}))`.
+    /// Whatever else the API's `Job` has: `.with(json!({"scheduling": {"maxFailuresPerHour": 2}}))`.
     pub fn with(mut self, fields: Value) -> Self {
         self.job.merge(fields);
         self

@@ -158,6 +158,8 @@ fn runs_accepted_are_epochs() {
     remote::one_job_whatever_is_lost(SUBMIT, kit, &submit());
     remote::later_attempts_adopt(SUBMIT, kit, &submit());
     remote::one_job_an_epoch(SUBMIT, kit, &submit());
+    remote::the_engine_launches_once_an_epoch(SUBMIT, kit, &submit());
+    remote::what_nobody_reported_is_released(SUBMIT, &kit(), &submit());
     let other = DatabricksSubmitRun::of(notebook().param("full", "yes"));
     remote::a_stranger_is_refused(SUBMIT, &kit(), &submit(), &other);
 }
@@ -167,6 +169,7 @@ fn runs_of_a_job_accepted_are_epochs() {
     remote::one_job_whatever_is_lost(RUN_NOW, with_job, &report());
     remote::later_attempts_adopt(RUN_NOW, with_job, &report());
     remote::one_job_an_epoch(RUN_NOW, with_job, &report());
+    remote::the_engine_launches_once_an_epoch(RUN_NOW, with_job, &report());
 }
 
 #[test]
@@ -174,6 +177,8 @@ fn statements_accepted_are_epochs() {
     remote::one_job_whatever_is_lost(STATEMENTS, kit, &statement());
     remote::later_attempts_adopt(STATEMENTS, kit, &statement());
     remote::one_job_an_epoch(STATEMENTS, kit, &statement());
+    remote::the_engine_launches_once_an_epoch(STATEMENTS, kit, &statement());
+    remote::what_nobody_reported_is_released(STATEMENTS, &kit(), &statement());
     remote::a_stranger_is_refused(STATEMENTS, &kit(), &statement(), &statement().rows(5));
 }
 
@@ -264,7 +269,7 @@ fn with_pipeline(notebook: &str) -> (Kit, String) {
         "/api/2.0/pipelines",
         json!({"name": "orders", "libraries": [library]}),
     );
-    let id = made["pipeline_id"].as_str().unwrap().to_owned();
+    let id = made["pipeline_id"].as_str().expect("it works").to_owned();
     (kit, id)
 }
 

@@ -1,12 +1,20 @@
 //! What has to hold for jobs of every service: one job an epoch, whatever is lost, refused or killed on the way. The
 //! sandbox's journal is the witness.
 
+use std::any::{Any, TypeId};
+use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use tidemill::prelude::*;
-use tidemill::testing::{Ran, TaskRun, valid};
-use tidemill_core::operator::{Connection, IntoTask};
+use tidemill::testing::{DagRun, Ran, TaskRun, valid};
+use tidemill_core::operator::{
+    BoxFuture, Connection, Host, Interval, IntoTask, LaunchKey, LaunchPoint, Level, RunFacts,
+};
+use tidemill_core::protocol::Load;
+use tidemill_core::spec::TaskSpec;
+use tidemill_operators::http::{Clients, Machine};
 use tidemill_sandbox::{ProgramError, ProgramRun, Programs};
 
 use crate::kit::Kit;
@@ -237,4 +245,139 @@ pub(crate) fn a_stranger_is_refused<M>(
     assert!(message.contains("another request"), "{message}");
     assert!(!ran.error().help.is_empty());
     assert_eq!(service.accepted(kit), 1);
+}
+
+/// A worker that has a clock, the connections, and nothing else.
+struct Bare {
+    connections: [Connection; 2],
+    clients: Arc<Clients>,
+    now: DateTime<Utc>,
+}
+
+impl Host for Bare {
+    fn now(&self) -> DateTime<Utc> {
+        self.now
+    }
+
+    fn sleep(&self, _: Duration) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
+
+    fn connection<'a>(&'a self, name: &'a str) -> BoxFuture<'a, TaskResult<Connection>> {
+        let found = self.connections.iter().find(|one| one.name == name);
+        let found = found.cloned().or_permanent("find the connection");
+        Box::pin(std::future::ready(found))
+    }
+
+    fn variable<'a>(&'a self, name: &'a str) -> BoxFuture<'a, TaskResult<String>> {
+        Box::pin(std::future::ready(Err(TaskError::permanent(name))))
+    }
+
+    fn log(&self, _: Level, _: &str) {}
+
+    fn progress(&self, _: f64, _: &str) {}
+
+    fn load(&self, _: Load) {}
+
+    fn is_cancelled(&self) -> bool {
+        false
+    }
+
+    fn service(&self, _: TypeId) -> Option<Arc<dyn Any + Send + Sync>> {
+        Some(Arc::clone(&self.clients) as Arc<_>)
+    }
+}
+
+/// Facts of a task of the DAG `remote`, at a time of the sandbox's own.
+fn facts(spec: &TaskSpec) -> RunFacts {
+    let start = DateTime::UNIX_EPOCH;
+    RunFacts {
+        dag_id: "remote".to_owned(),
+        run_id: "r1".to_owned(),
+        run_type: "manual".to_owned(),
+        task_id: spec.id.to_string(),
+        map_index: None,
+        attempt: 1,
+        interval: Interval { start, end: start },
+        zone: chrono_tz::UTC,
+        params: json!({}),
+        item: None,
+        key: LaunchKey::of(&LaunchPoint {
+            deployment: "test",
+            dag: "remote",
+            run: "r1",
+            task: spec.id.as_str(),
+            map_index: None,
+            epoch: 1,
+        }),
+    }
+}
+
+/// A worker dies after it launched a job and before it reports it. When the task is cancelled then, the job is found and
+/// cancelled by whoever has only the key.
+pub(crate) fn what_nobody_reported_is_released<M>(
+    service: Service,
+    kit: &Kit,
+    operator: &(impl IntoTask<M> + Clone),
+) {
+    service.fault(kit, service.submit, (0, 1), &json!("job_stuck"));
+    let dag = valid(Dag::build("remote", |dag| {
+        dag.schedule(Cron::daily());
+        dag.add("task", operator.clone());
+    }));
+    let spec = &dag.spec().definition.tasks[0];
+    let host = Bare {
+        connections: connections(kit),
+        clients: Arc::new(Clients::new(Machine::default())),
+        now: DateTime::UNIX_EPOCH,
+    };
+    let ctx = TaskContext::new(facts(spec), Arc::new(host));
+    let task = dag
+        .registry()
+        .make(spec, ctx.facts(), &[], &[])
+        .expect("it works");
+    // There is nothing to release yet.
+    kit.run(task.cancel(&ctx, None)).expect("it works");
+    assert!(kit.effects(service.cancel).is_empty());
+    let launched = kit.run(task.run(&ctx));
+    assert!(
+        matches!(launched, Ok(Outcome::Deferred { .. })),
+        "{launched:?}"
+    );
+    for _ in 0..2 {
+        kit.run(task.cancel(&ctx, None)).expect("it works");
+    }
+    assert!(!kit.effects(service.cancel).is_empty());
+    assert_eq!(service.accepted(kit), 1);
+}
+
+/// The engine's own way: what fails is launched again under another key, what is unclear is looked for.
+pub(crate) fn the_engine_launches_once_an_epoch<M>(
+    service: Service,
+    kit: impl Fn() -> Kit,
+    operator: &(impl IntoTask<M> + Clone),
+) {
+    let dag = valid(Dag::build("remote", |dag| {
+        dag.schedule(Cron::daily());
+        dag.add("task", operator.clone())
+            .retry(Retry::times(5).every(Duration::from_secs(60)));
+    }));
+    let fails = json!({"job_fails": {"message": "out of memory"}});
+    for (fault, epochs) in [
+        (fails, 2),
+        (json!("job_vanishes"), 2),
+        (json!("lost_after"), 1),
+    ] {
+        if service.fails_as == ErrorKind::Permanent && fault.is_object() {
+            continue;
+        }
+        let kit = kit();
+        service.fault(&kit, service.submit, (0, 1), &fault);
+        let mut run = DagRun::of(&dag);
+        for connection in connections(&kit) {
+            run = run.connection(connection);
+        }
+        run.run().assert_success();
+        assert_eq!(service.accepted(&kit), epochs, "{fault}");
+    }
 }
