@@ -10,7 +10,7 @@ use tidemill_core::spec::Touches;
 use tidemill_core::text::Text;
 
 use super::API;
-use crate::remote::{Body, Place, Site, label, short_hash, site_settings};
+use crate::remote::{Body, Place, Site, label, print, short_hash, site_settings};
 
 const OWNER: &str = "tidemill-owner";
 const PRINT: &str = "tidemill-request";
@@ -265,7 +265,7 @@ impl DataprocCluster {
     fn request(&self, ctx: &TaskContext) -> (Value, String) {
         let mut body = self.cluster.value().clone();
         body["clusterName"] = json!(self.name.as_str());
-        let print = short_hash(&body.to_string(), 32);
+        let print = print(&body);
         let facts = ctx.facts();
         for (name, value) in [
             (OWNER, owner(ctx)),

@@ -16,7 +16,7 @@ pub(crate) use body::Body;
 pub(crate) use gone::look;
 pub(crate) use log::tell;
 pub(crate) use site::{Place, Site, site_settings};
-pub(crate) use stamp::{Stamp, label, short_hash};
+pub(crate) use stamp::{Stamp, label, print, short_hash};
 
 /// How often a job is looked at if nothing is said.
 pub(crate) const EVERY: Duration = Duration::from_secs(30);

@@ -31,6 +31,25 @@ pub(crate) fn short_hash(text: &str, digits: usize) -> String {
     hex
 }
 
+/// The same for the same JSON, in whichever order its maps are.
+pub(crate) fn print(request: &Value) -> String {
+    short_hash(&sorted(request).to_string(), 32)
+}
+
+fn sorted(value: &Value) -> Value {
+    match value {
+        Value::Array(items) => items.iter().map(sorted).collect(),
+        Value::Object(map) => {
+            let in_order: BTreeMap<_, _> = map.iter().collect();
+            let entries = in_order.into_iter();
+            entries
+                .map(|(name, value)| (name.clone(), sorted(value)))
+                .collect()
+        }
+        other => other.clone(),
+    }
+}
+
 /// A text as the value of a label of Google Cloud: lower case letters, digits, `-` and `_`, at most 63.
 pub(crate) fn label(text: &str) -> String {
     let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
@@ -45,8 +64,7 @@ impl Stamp {
         let facts = ctx.facts();
         Self {
             key: key.to_string(),
-            // Maps of JSON are sorted: the same request is the same text.
-            print: short_hash(&request.to_string(), 32),
+            print: print(request),
             dag: label(&facts.dag_id),
             task: label(&facts.task_id),
         }
@@ -103,6 +121,18 @@ impl Stamp {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_print_is_that_of_the_content_and_never_changes() {
+        let one: Value =
+            serde_json::from_str(r#"{"a": [1, {"x": 1, "y": "2"}], "b": null}"#).unwrap();
+        let other: Value =
+            serde_json::from_str(r#"{"b": null, "a": [1, {"y": "2", "x": 1}]}"#).unwrap();
+        assert_eq!(print(&one), print(&other));
+        assert_ne!(print(&one), print(&serde_json::json!({"b": null})));
+        // Jobs are recognised by it after an upgrade, too: this value must stay.
+        assert_eq!(print(&one), "ebeb2781f24d7832f5d5aaf6e68699bc");
+    }
 
     #[test]
     fn labels_hold_what_google_allows() {

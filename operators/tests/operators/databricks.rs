@@ -158,6 +158,7 @@ fn runs_accepted_are_epochs() {
     remote::one_job_whatever_is_lost(SUBMIT, kit, &submit());
     remote::later_attempts_adopt(SUBMIT, kit, &submit());
     remote::one_job_an_epoch(SUBMIT, kit, &submit());
+    remote::a_kill_at_any_moment_leaves_one_job(SUBMIT, kit, &submit());
     remote::the_engine_launches_once_an_epoch(SUBMIT, kit, &submit());
     remote::what_nobody_reported_is_released(SUBMIT, &kit(), &submit());
     let other = DatabricksSubmitRun::of(notebook().param("full", "yes"));
@@ -169,6 +170,7 @@ fn runs_of_a_job_accepted_are_epochs() {
     remote::one_job_whatever_is_lost(RUN_NOW, with_job, &report());
     remote::later_attempts_adopt(RUN_NOW, with_job, &report());
     remote::one_job_an_epoch(RUN_NOW, with_job, &report());
+    remote::a_kill_at_any_moment_leaves_one_job(RUN_NOW, with_job, &report());
     remote::the_engine_launches_once_an_epoch(RUN_NOW, with_job, &report());
 }
 

@@ -69,6 +69,7 @@ fn jobs_accepted_are_epochs() {
     remote::one_job_whatever_is_lost(FLEX, kit, &batch());
     remote::later_attempts_adopt(FLEX, kit, &batch());
     remote::one_job_an_epoch(FLEX, kit, &batch());
+    remote::a_kill_at_any_moment_leaves_one_job(FLEX, kit, &batch());
     remote::the_engine_launches_once_an_epoch(FLEX, kit, &batch());
     remote::what_nobody_reported_is_released(FLEX, &kit(), &batch());
     remote::a_stranger_is_refused(FLEX, &kit(), &batch(), &batch().param("full", "yes"));

@@ -91,6 +91,7 @@ fn jobs_accepted_are_epochs() {
     remote::one_job_whatever_is_lost(JOBS, with_cluster, &job());
     remote::later_attempts_adopt(JOBS, with_cluster, &job());
     remote::one_job_an_epoch(JOBS, with_cluster, &job());
+    remote::a_kill_at_any_moment_leaves_one_job(JOBS, with_cluster, &job());
     remote::the_engine_launches_once_an_epoch(JOBS, with_cluster, &job());
     remote::what_nobody_reported_is_released(JOBS, &with_cluster(), &job());
     remote::a_stranger_is_refused(JOBS, &with_cluster(), &job(), &job().arg("--full"));
@@ -101,6 +102,7 @@ fn batches_accepted_are_epochs() {
     remote::one_job_whatever_is_lost(BATCHES, kit, &batch());
     remote::later_attempts_adopt(BATCHES, kit, &batch());
     remote::one_job_an_epoch(BATCHES, kit, &batch());
+    remote::a_kill_at_any_moment_leaves_one_job(BATCHES, kit, &batch());
     remote::the_engine_launches_once_an_epoch(BATCHES, kit, &batch());
     remote::what_nobody_reported_is_released(BATCHES, &kit(), &batch());
     remote::a_stranger_is_refused(BATCHES, &kit(), &batch(), &batch().arg("--full"));

@@ -3,6 +3,7 @@
 
 use std::any::{Any, TypeId};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -10,7 +11,8 @@ use serde_json::{Value, json};
 use tidemill::prelude::*;
 use tidemill::testing::{DagRun, Ran, TaskRun, valid};
 use tidemill_core::operator::{
-    BoxFuture, Connection, Host, Interval, IntoTask, LaunchKey, LaunchPoint, Level, RunFacts,
+    AnyTask, BoxFuture, Connection, Host, Interval, IntoTask, LaunchKey, LaunchPoint, Level,
+    RunFacts,
 };
 use tidemill_core::protocol::Load;
 use tidemill_core::spec::TaskSpec;
@@ -313,6 +315,55 @@ fn facts(spec: &TaskSpec) -> RunFacts {
     }
 }
 
+/// What a worker of its own needs to run the only task of a DAG.
+fn worker(kit: &Kit, dag: &Dag) -> (TaskContext, Box<dyn AnyTask>) {
+    let spec = &dag.spec().definition.tasks[0];
+    let host = Bare {
+        connections: connections(kit),
+        clients: Arc::new(Clients::new(Machine::default())),
+        now: DateTime::UNIX_EPOCH,
+    };
+    let ctx = TaskContext::new(facts(spec), Arc::new(host));
+    let task = dag.registry().make(spec, ctx.facts(), &[], &[]);
+    (ctx, task.expect("it works"))
+}
+
+/// A worker that is killed at whatever moment of launching leaves no job or one, which the next worker has.
+pub(crate) fn a_kill_at_any_moment_leaves_one_job<M>(
+    service: Service,
+    kit: impl Fn() -> Kit,
+    operator: &(impl IntoTask<M> + Clone),
+) {
+    let dag = valid(Dag::build("remote", |dag| {
+        dag.schedule(Cron::daily());
+        dag.add("task", operator.clone());
+    }));
+    for moment in 1..=20 {
+        let kit = kit();
+        // The job is there as long as it is not cancelled, so that its name is taken, too.
+        service.fault(&kit, service.submit, (0, 100), &json!("job_stuck"));
+        let (ctx, task) = worker(&kit, &dag);
+        let mut doing = task.run(&ctx);
+        let mut polls = 0;
+        let killed = std::future::poll_fn(|cx| {
+            polls += 1;
+            match doing.as_mut().poll(cx) {
+                Poll::Pending if polls < moment => Poll::Pending,
+                _ => Poll::Ready(()),
+            }
+        });
+        kit.run(killed);
+        drop(doing);
+        let (ctx, task) = worker(&kit, &dag);
+        let launched = kit.run(task.run(&ctx));
+        assert!(
+            matches!(launched, Ok(Outcome::Deferred { .. })),
+            "{moment}: {launched:?}"
+        );
+        assert_eq!(service.accepted(&kit), 1, "{moment}");
+    }
+}
+
 /// A worker dies after it launched a job and before it reports it. When the task is cancelled then, the job is found and
 /// cancelled by whoever has only the key.
 pub(crate) fn what_nobody_reported_is_released<M>(
@@ -325,17 +376,7 @@ pub(crate) fn what_nobody_reported_is_released<M>(
         dag.schedule(Cron::daily());
         dag.add("task", operator.clone());
     }));
-    let spec = &dag.spec().definition.tasks[0];
-    let host = Bare {
-        connections: connections(kit),
-        clients: Arc::new(Clients::new(Machine::default())),
-        now: DateTime::UNIX_EPOCH,
-    };
-    let ctx = TaskContext::new(facts(spec), Arc::new(host));
-    let task = dag
-        .registry()
-        .make(spec, ctx.facts(), &[], &[])
-        .expect("it works");
+    let (ctx, task) = worker(kit, &dag);
     // There is nothing to release yet.
     kit.run(task.cancel(&ctx, None)).expect("it works");
     assert!(kit.effects(service.cancel).is_empty());
