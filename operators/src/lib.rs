@@ -1,5 +1,6 @@
 //! What tasks can do on other systems: one file a system.
 
+pub mod bigquery;
 pub mod checks;
 mod command;
 mod credentials;
@@ -14,6 +15,10 @@ mod remote;
 pub mod shell;
 pub mod storage;
 
+pub use bigquery::{
+    BigQueryCheck, BigQueryCopy, BigQueryExtract, BigQueryLoad, BigQueryQuery, BigQueryTableSensor,
+    IfNone, LoadToBigQuery, Partitioning,
+};
 pub use checks::Checks;
 pub use databricks::{
     DatabricksCluster, DatabricksPipeline, DatabricksRan, DatabricksRows, DatabricksRunNow,

@@ -1,12 +1,16 @@
 //! Checks as a task.
 
+use std::sync::Arc;
+
 use tidemill_core::operator::{Level, Operator, Outcome, TaskContext, TaskResult};
 use tidemill_core::spec::Touches;
 
 use super::builder::Checks;
-use super::query::Databases;
+use super::query::{Databases, Query};
 use super::report::{CheckReport, CheckStatus};
 use super::verdict::Background;
+use crate::bigquery::BigQueryDatabase;
+use crate::http::Kind;
 
 impl Operator for Checks {
     const NAME: &'static str = "checks";
@@ -19,12 +23,12 @@ impl Operator for Checks {
         }
     }
 
-    /// Asks the database that the project's [`Databases`] have for the connection. A failed check that blocks fails the
+    /// Asks the database that the project's [`Databases`] have for the connection, or BigQuery, if there is none and the
+    /// connection leads to Google Cloud. A failed check that blocks fails the
     /// task as [data](tidemill_core::operator::ErrorKind::Data), which is never tried again; a query that failed is
     /// tried again.
     async fn run(&self, ctx: &TaskContext) -> TaskResult<Outcome<CheckReport>> {
-        let databases = ctx.service::<Databases>()?;
-        let database = databases.of(self.connection.as_deref())?;
+        let database = database(ctx, self.connection.as_deref()).await?;
         let report = self
             .ask(database.as_ref(), &Background::at(ctx.now()))
             .await?;
@@ -34,6 +38,19 @@ impl Operator for Checks {
             None => Ok(Outcome::Done(report)),
         }
     }
+}
+
+async fn database(ctx: &TaskContext, name: Option<&str>) -> TaskResult<Arc<dyn Query>> {
+    let provided = ctx.service::<Databases>();
+    let provided = provided.and_then(|databases| databases.of(name));
+    let (Err(_), Some(name)) = (&provided, name) else {
+        return provided;
+    };
+    let connection = ctx.connection(name).await?;
+    if Kind::of(&connection) != Kind::Google {
+        return provided;
+    }
+    Ok(Arc::new(BigQueryDatabase::open(ctx, name).await?))
 }
 
 /// Every check in the log, with the statement where it is of use.

@@ -55,6 +55,6 @@ pub const API: Api = Api::google("storage", "https://storage.googleapis.com");
 /// The connection that operators of Google Cloud use unless they are told another.
 pub(crate) const CONNECTION: &str = "google";
 
-fn connection() -> String {
+pub(crate) fn connection() -> String {
     CONNECTION.to_owned()
 }

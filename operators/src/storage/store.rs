@@ -88,6 +88,20 @@ impl Storage {
         reply.json::<Resource>()?.read().map(Some)
     }
 
+    /// The whole content of a small object, up to 8 MiB.
+    pub(crate) async fn text_of(&self, uri: &GcsUri) -> TaskResult<Vec<u8>> {
+        let reply = self
+            .client
+            .get("/storage/v1/b/{}/o/{}", &[uri.bucket(), uri.object()])
+            .query("alt", "media")
+            .doing(format!("read {uri}"))
+            .names(format!("object `{uri}`"))
+            .needs("storage.objects.get")
+            .send()
+            .await?;
+        Ok(reply.body().to_vec())
+    }
+
     /// A 404 may say that the whole bucket is not there.
     pub(super) async fn check_bucket(&self, reply: &Reply, bucket: &str) -> TaskResult<()> {
         let said = reply.said();

@@ -1,5 +1,6 @@
 //! Operators against what they talk to.
 
+mod bigquery;
 mod checks;
 mod credentials;
 mod databricks;

@@ -1,0 +1,200 @@
+//! Exactly once: whatever is lost, repeated or killed, a launch is one job, and its rows are there once.
+
+use serde_json::{Value, json};
+use tidemill::prelude::*;
+use tidemill_operators::bigquery::{Column, LoadToBigQuery};
+use tidemill_operators::{BigQueryLoad, Partitioning};
+
+use super::{INSERT, kit, launches, ran, ran_as, rows};
+use crate::kit::Kit;
+
+const DAY: &str = "2025-01-31";
+
+fn load() -> [(&'static str, LoadToBigQuery); 4] {
+    let into = || LoadToBigQuery::csv("gs://raw/in/*.csv").into("crm.t");
+    let with = |load: LoadToBigQuery| {
+        load.columns([
+            Column::nullable("id", "INT64"),
+            Column::nullable("day", "DATE"),
+        ])
+    };
+    [
+        ("job", with(into().append(Dedup::job_id()))),
+        (
+            "partition",
+            with(into().append(Dedup::partition("{ds}"))).partitioned_by(Partitioning::day("day")),
+        ),
+        ("key", with(into().append(Dedup::key(["id"])))),
+        ("truncate", with(into().truncate())),
+    ]
+}
+
+fn files(kit: &Kit) {
+    kit.put("in%2Fa.csv", format!("1,{DAY}\n2,{DAY}\n"));
+    kit.put("in%2Fb.csv", format!("3,{DAY}\n"));
+}
+
+fn once(kit: &Kit, what: &str) {
+    assert_eq!(
+        rows(kit, "SELECT id FROM crm.t ORDER BY id"),
+        "1 2 3",
+        "{what}"
+    );
+    assert_eq!(launches(kit), 1, "{what}");
+    let left = rows(kit, "SELECT table_name FROM crm.INFORMATION_SCHEMA.TABLES");
+    assert_eq!(left, "t", "{what}");
+}
+
+fn figures(load: &BigQueryLoad, what: &str) {
+    let figures = (load.rows, load.files, load.rows_before, load.rows_after);
+    assert_eq!(figures, (3, 2, Some(0), Some(3)), "{what}");
+}
+
+#[test]
+fn a_reply_that_is_lost_or_odd_changes_nothing() {
+    for (name, load) in load() {
+        for fault in [
+            json!("lost_before"),
+            json!("lost_after"),
+            json!("truncated"),
+            json!("html"),
+            json!({ "status": { "status": 503, "retry_after": 7 } }),
+            json!({ "status": { "status": 500 } }),
+            json!({ "status": { "status": 429, "retry_after": 7 } }),
+            json!({ "latency": { "ms": 30 } }),
+        ] {
+            let kit = kit();
+            files(&kit);
+            kit.fault_of("bigquery", INSERT, (0, 2), fault.clone());
+            kit.fault_of("bigquery", "bigquery.jobs.get", (1, 2), fault.clone());
+            let what = format!("{name} {fault}");
+            let ran = ran(&kit, load.clone());
+            figures(&ran.output(), &what);
+            assert_eq!(ran.loads.len(), 1, "{what}");
+            once(&kit, &what);
+        }
+    }
+}
+
+#[test]
+fn a_token_that_ends_while_a_job_is_watched_is_renewed() {
+    let kit = kit();
+    files(&kit);
+    kit.fault_of(
+        "bigquery",
+        "bigquery.jobs.get",
+        (1, 1),
+        json!("expired_token"),
+    );
+    let [(_, load), ..] = load();
+    let ran = ran(&kit, load.clone());
+    // Without credentials there is nothing to renew: the attempt ends, and the next finds the job.
+    if ran.result.is_err() {
+        assert_eq!(ran.error().kind, ErrorKind::Permanent);
+        kit.no_faults();
+        figures(&ran_as(&kit, load, (2, 1)).output(), "the second attempt");
+    }
+    once(&kit, "expired");
+}
+
+/// Ends an attempt after its `nth` request to BigQuery, in every way: what it sent then was done or not, and it hears nothing any
+/// more. Then the same launch is tried again. Says whether the first attempt came to its end.
+fn killed(name: &str, load: &LoadToBigQuery, (nth, fault): (u32, &Value)) -> bool {
+    let kit = kit();
+    files(&kit);
+    kit.fault_of("bigquery", "bigquery.*", (nth, 1_000), fault.clone());
+    let first = ran(&kit, load.clone());
+    let is_over = first.result.is_ok();
+    kit.no_faults();
+    let what = format!("{name}, {fault} after {nth} requests");
+    if !is_over {
+        assert!(first.error().kind.is_retried(), "{what}: {}", first.error());
+    }
+    let second = ran_as(&kit, load.clone(), (2, 1));
+    assert!(second.result.is_ok(), "{what}: {:?}", second.result);
+    figures(&second.output(), &what);
+    assert_eq!(
+        (second.loads.len(), second.loads[0].rows_loaded),
+        (1, 3),
+        "{what}"
+    );
+    once(&kit, &what);
+    is_over
+}
+
+#[test]
+fn an_attempt_that_dies_at_any_step_is_taken_up_by_the_next() {
+    for (name, load) in load() {
+        for fault in [json!("lost_before"), json!("lost_after")] {
+            let over = (0..60).find(|nth| killed(name, &load, (*nth, &fault)));
+            let steps = over.expect("it comes to its end");
+            assert!(steps >= 4, "{name}: it has steps to die at, {steps}");
+        }
+    }
+}
+
+#[test]
+fn a_job_that_failed_is_launched_again_under_another_key() {
+    let kit = kit();
+    files(&kit);
+    let [(_, load), ..] = load();
+    let fails = json!({ "job_fails": { "message": "backend" } });
+    kit.fault_of("bigquery", INSERT, (0, 1), fails);
+    let failed = ran(&kit, load.clone());
+    assert_eq!(failed.loads[0].status, "failed");
+    assert_eq!(failed.loads[0].rows_after, None);
+    // The same launch finds its failed job, and starts no other.
+    let same = ran_as(&kit, load.clone(), (2, 1));
+    assert_eq!(same.error().message, failed.error().message);
+    assert_eq!(launches(&kit), 1);
+    figures(&ran_as(&kit, load, (3, 2)).output(), "another launch");
+    assert_eq!(launches(&kit), 2);
+}
+
+#[test]
+fn a_strangers_job_under_our_key_is_never_adopted() {
+    let kit = kit();
+    files(&kit);
+    let [(_, load), (_, other), ..] = load();
+    figures(&ran(&kit, load).output(), "ours");
+    let refused = ran(&kit, other);
+    assert_eq!(refused.error().kind, ErrorKind::Permanent);
+    assert!(
+        refused.error().message.contains("another request made it"),
+        "{}",
+        refused.error()
+    );
+    once(&kit, "a stranger's");
+}
+
+#[test]
+fn a_job_that_vanished_is_lost_and_an_append_is_not_repeated() {
+    for (name, load) in load() {
+        let kit = kit();
+        files(&kit);
+        kit.fault_of("bigquery", INSERT, (0, 1), json!("job_vanishes"));
+        let lost = ran(&kit, load);
+        let kind = if name == "job" {
+            ErrorKind::Permanent
+        } else {
+            ErrorKind::Lost
+        };
+        assert_eq!(lost.error().kind, kind, "{name}: {}", lost.error());
+        assert!(lost.took >= std::time::Duration::from_secs(60), "{name}");
+    }
+}
+
+#[test]
+fn a_job_is_cancelled_with_its_task() {
+    let kit = kit();
+    files(&kit);
+    kit.fault_of("bigquery", INSERT, (0, 1), json!("job_stuck"));
+    let [(_, load), ..] = load();
+    let dag = super::dag(load);
+    let task = tidemill::testing::TaskRun::of(&dag, "task").day(DAY);
+    let ran = task.connection(kit.google()).cancel_after(minutes(5)).run();
+    assert_eq!(ran.error().kind, ErrorKind::Cancelled);
+    let asked = kit.effects("bigquery.jobs.cancel");
+    assert_eq!(asked.len(), 1, "{asked:?}");
+    assert!(asked[0].contains("asked to end"));
+}
