@@ -8,9 +8,7 @@ use chrono::{DateTime, Utc};
 use datafusion::arrow::array::ArrayRef;
 use datafusion::error::DataFusionError;
 use datafusion::execution::SessionStateDefaults;
-use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
-use datafusion::execution::memory_pool::FairSpillPool;
-use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::{DataFrame, SessionConfig, SessionContext, ident};
@@ -21,11 +19,13 @@ use futures_util::future::BoxFuture;
 use super::catalog::{Catalog, Relation, TableName, full_name};
 use super::error::SqlError;
 use super::functions::SCALARS;
+use super::items::Items;
+use super::limits::{Limits, PARTITIONS, Turns};
 use super::parse::{self, Words};
 use super::piece::{Kind, Piece};
 use super::planner::Operators;
 use super::request::{Operation, Outcome, Request};
-use super::rewrite::{Rewrite, pseudo, variables};
+use super::rewrite::{self, Rewrite, pseudo, variables};
 use super::rows::Rows;
 use super::scope::Scope;
 use super::shown::{shown, written_names};
@@ -33,14 +33,13 @@ use super::{ddl, dml, information, script};
 use crate::tables::{Meter, TableId, Warehouse};
 use crate::{Field, Schema};
 
-/// Bytes that all queries may hold together before they spill.
-const MEMORY: usize = 1 << 30;
-
 /// Runs statements over a catalog of tables. Clones are cheap and share one pool of memory.
 #[derive(Clone)]
 pub struct Engine {
     catalog: Arc<dyn Catalog>,
     runtime: Arc<RuntimeEnv>,
+    limits: Limits,
+    turns: Turns,
 }
 
 /// What a statement needs while it is planned.
@@ -59,14 +58,24 @@ impl Engine {
     /// # Errors
     /// The folder cannot be used.
     pub fn new(catalog: Arc<dyn Catalog>, spill: &Path) -> Result<Self, SqlError> {
-        let disk = DiskManagerBuilder::default()
-            .with_mode(DiskManagerMode::Directories(vec![spill.to_owned()]));
-        let runtime = RuntimeEnvBuilder::new()
-            .with_memory_pool(Arc::new(FairSpillPool::new(MEMORY)))
-            .with_disk_manager_builder(disk)
-            .build_arc()
-            .map_err(|error| SqlError::from_engine(&error, &Words::default()))?;
-        Ok(Self { catalog, runtime })
+        Self::with_limits(catalog, spill, Limits::default())
+    }
+
+    /// The same with limits of one's own.
+    ///
+    /// # Errors
+    /// The folder cannot be used.
+    pub fn with_limits(
+        catalog: Arc<dyn Catalog>,
+        spill: &Path,
+        limits: Limits,
+    ) -> Result<Self, SqlError> {
+        Ok(Self {
+            catalog,
+            runtime: limits.runtime(spill)?,
+            limits,
+            turns: limits.turns(),
+        })
     }
 
     /// The same engine, with its memory, over other tables.
@@ -75,6 +84,8 @@ impl Engine {
         Self {
             catalog,
             runtime: Arc::clone(&self.runtime),
+            limits: self.limits,
+            turns: self.turns.clone(),
         }
     }
 
@@ -162,7 +173,8 @@ impl Engine {
             .map_err(|error| SqlError::from_engine(&error, words))?;
         let bytes = session.bytes + session.meter.bytes();
         affordable(bytes, request)?;
-        Ok(Rows::new(schema, bytes, (physical, context), words.clone()))
+        let plan = (physical, context, self.turns.clone());
+        Ok(Rows::new(schema, bytes, plan, words.clone()))
     }
 
     /// The value of an expression: one row.
@@ -284,11 +296,12 @@ impl Engine {
 
     fn session(&self) -> Session {
         let mut config = SessionConfig::new()
-            .with_target_partitions(2)
+            .with_target_partitions(PARTITIONS)
             .with_information_schema(false);
         config.options_mut().sql_parser.default_null_ordering = "nulls_min".to_owned();
         config.options_mut().sql_parser.dialect = datafusion::common::config::Dialect::BigQuery;
         config.options_mut().execution.time_zone = None;
+        config.options_mut().execution.sort_spill_reservation_bytes = self.limits.merging();
         // It mistakes the columns of a table that are renamed for those below: a field of a STRUCT could not be named.
         config
             .options_mut()
@@ -372,15 +385,9 @@ impl Engine {
             pseudo::hide(&mut query, &hidden);
             variables::put_in(&mut query, scope, session.columns.clone());
             let plan = session
-                .ctx
-                .state()
-                .statement_to_plan(Planned::Statement(Box::new(Statement::Query(Box::new(
-                    query,
-                )))))
+                .planned(&query)
                 .await
-                .and_then(super::lateral::flattened)
                 .map_err(|error| SqlError::from_engine(&error, words))?;
-            super::agree::check(&plan).map_err(|error| SqlError::from_engine(&error, words))?;
             Ok(plan)
         })
     }
@@ -477,6 +484,33 @@ impl Engine {
 }
 
 impl Session {
+    /// The plan of a query whose tables are there.
+    async fn planned(&mut self, query: &Query) -> Result<LogicalPlan, DataFusionError> {
+        let items = Items::default();
+        let state = self.ctx.state_ref();
+        let mut state = state.read().clone();
+        state.register_relation_planner(Arc::new(items.clone()))?;
+        loop {
+            let known = items.structs();
+            let mut query = query.clone();
+            rewrite::items::hide(&mut query, &known);
+            let query = Statement::Query(Box::new(query));
+            let plan = state
+                .statement_to_plan(Planned::Statement(Box::new(query)))
+                .await;
+            // What was not known to be a STRUCT is planned otherwise now.
+            if items.structs().len() > known.len() {
+                continue;
+            }
+            for (lower, name) in items.names() {
+                self.names.entry(lower).or_insert(name);
+            }
+            let plan = super::lateral::flattened(plan?)?;
+            super::agree::check(&plan)?;
+            return super::subquery::called(plan, &state);
+        }
+    }
+
     /// Rows under the name that they have while planned, with their columns in small letters.
     pub(super) fn add(&mut self, frame: DataFrame, planned: &str) -> Result<(), SqlError> {
         let failed = |error: DataFusionError| SqlError::from_engine(&error, &Words::default());

@@ -1,16 +1,19 @@
 //! `FROM t, UNNEST(t.items) AS i`: the items of a row beside the row.
 //!
-//! The rewriting makes `UNNEST` of another table's column a lateral subquery, which `DataFusion` plans and does not run. Here it
-//! becomes an unnesting of the rows themselves.
+//! `DataFusion` plans `UNNEST` of another table's column as a lateral subquery, and does not run it. Here it becomes an
+//! unnesting of the rows themselves.
 
 use std::sync::Arc;
 
 use datafusion::common::Column;
 use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::error::Result;
+use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{
     Expr, Join, JoinType, LogicalPlan, LogicalPlanBuilder, Projection, SubqueryAlias, Unnest,
 };
+use datafusion::scalar::ScalarValue;
+
+use super::planner::call;
 
 /// The plan without such subqueries.
 pub(super) fn flattened(plan: LogicalPlan) -> Result<LogicalPlan> {
@@ -38,6 +41,27 @@ fn around(plan: &LogicalPlan) -> Option<(&Projection, &Unnest, &Projection)> {
     matches!(inner.input.as_ref(), LogicalPlan::EmptyRelation(_)).then_some((outer, unnest, inner))
 }
 
+fn refused(what: &str) -> DataFusionError {
+    DataFusionError::NotImplemented(format!(
+        "The sandbox does not cover {what} of UNNEST of another table's column"
+    ))
+}
+
+/// Whether rows without items stay.
+fn outer(join: &Join) -> Result<bool> {
+    if !join.on.is_empty() {
+        return Err(refused("USING"));
+    }
+    match join.join_type {
+        JoinType::Inner => Ok(false),
+        JoinType::Left => match &join.filter {
+            None | Some(Expr::Literal(ScalarValue::Boolean(Some(true)), _)) => Ok(true),
+            Some(_) => Err(refused("LEFT JOIN with a condition")),
+        },
+        _ => Err(refused("this join")),
+    }
+}
+
 fn flat(join: &Join) -> Result<Option<LogicalPlan>> {
     let LogicalPlan::SubqueryAlias(SubqueryAlias { input, alias, .. }) = join.right.as_ref() else {
         return Ok(None);
@@ -45,12 +69,10 @@ fn flat(join: &Join) -> Result<Option<LogicalPlan>> {
     let LogicalPlan::Subquery(subquery) = input.as_ref() else {
         return Ok(None);
     };
-    let Some((outer, unnest, inner)) = around(&subquery.subquery) else {
+    let Some((shown, unnest, inner)) = around(&subquery.subquery) else {
         return Ok(None);
     };
-    if join.join_type != JoinType::Inner || !join.on.is_empty() {
-        return Ok(None);
-    }
+    let outer = outer(join)?;
     let row: Vec<Expr> = join
         .left
         .schema()
@@ -60,33 +82,52 @@ fn flat(join: &Join) -> Result<Option<LogicalPlan>> {
     let arrays = inner
         .expr
         .iter()
-        .map(|expr| own(expr.clone()))
+        .zip(inner.schema.fields())
+        .map(|(expr, field)| {
+            let array = own(expr.clone().unalias(), &join.left)?;
+            let array = if outer {
+                // Without items, a row has none that is there.
+                call("empty_is_null$", vec![array])?
+            } else {
+                array
+            };
+            Ok(array.alias(field.name()))
+        })
         .collect::<Result<Vec<_>>>()?;
     let below = LogicalPlanBuilder::from(Arc::clone(&join.left))
         .project(row.iter().cloned().chain(arrays))?
         .build()?;
-    let options = unnest.options.clone().with_preserve_nulls(false);
+    let options = unnest.options.clone().with_preserve_nulls(outer);
     let items = Unnest::try_new(Arc::new(below), unnest.exec_columns.clone(), options)?;
     let items = LogicalPlan::Unnest(items);
-    let shown = outer
+    let shown = shown
         .expr
         .iter()
-        .zip(outer.schema.fields())
+        .zip(shown.schema.fields())
         .map(|(expr, field)| {
-            let expr = expr.clone().unalias();
-            expr.alias_qualified(Some(alias.clone()), field.name())
+            let metadata = match expr {
+                Expr::Alias(alias) => alias.metadata.clone(),
+                _ => None,
+            };
+            expr.clone().unalias().alias_qualified_with_metadata(
+                Some(alias.clone()),
+                field.name(),
+                metadata,
+            )
         });
     let mut made = LogicalPlanBuilder::from(items).project(row.into_iter().chain(shown))?;
-    if let Some(filter) = &join.filter {
-        made = made.filter(filter.clone())?;
+    if let Some(filter) = join.filter.clone().filter(|_| !outer) {
+        made = made.filter(filter)?;
     }
     made.build().map(Some)
 }
 
 /// Columns of the row are no longer those of another query.
-fn own(expr: Expr) -> Result<Expr> {
+fn own(expr: Expr, row: &LogicalPlan) -> Result<Expr> {
     let done = expr.transform(|expr| match expr {
-        Expr::OuterReferenceColumn(_, column) => Ok(Transformed::yes(Expr::Column(column))),
+        Expr::OuterReferenceColumn(_, column) if row.schema().has_column(&column) => {
+            Ok(Transformed::yes(Expr::Column(column)))
+        }
         expr => Ok(Transformed::no(expr)),
     })?;
     Ok(done.data)

@@ -191,6 +191,7 @@ fn typed_arrays(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
 fn typed_head(tokens: &[TokenWithSpan], from: usize) -> Option<(String, usize)> {
     let mut depth = 0_i32;
     let mut text = String::new();
+    let mut word = false;
     for (index, token) in tokens.iter().enumerate().skip(from) {
         match &token.token {
             Token::Whitespace(_) => continue,
@@ -214,6 +215,12 @@ fn typed_head(tokens: &[TokenWithSpan], from: usize) -> Option<(String, usize)> 
             }
             return (tokens[next].token == Token::LBracket).then_some((text, next + 1));
         }
+        // The name of a field is apart from its type.
+        let next = matches!(token.token, Token::Word(_));
+        if word && next {
+            text.push(' ');
+        }
+        word = next;
         text.push_str(&token.token.to_string());
     }
     None

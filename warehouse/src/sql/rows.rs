@@ -6,10 +6,13 @@ use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::error::DataFusionError;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::execution_plan::reset_plan_states;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures_util::StreamExt;
 
 use super::error::SqlError;
+use super::limits::Turns;
 use super::parse::Words;
 use super::shown::fitted;
 use crate::schema::{Mode, Schema};
@@ -24,17 +27,15 @@ pub(super) struct Rows {
     pub(super) schema: Schema,
     /// What it reads.
     pub(super) bytes: u64,
-    plan: (Arc<dyn ExecutionPlan>, Arc<TaskContext>),
+    plan: Plan,
     words: Words,
 }
 
+/// A plan, what it is run with, and the turns that there are.
+type Plan = (Arc<dyn ExecutionPlan>, Arc<TaskContext>, Turns);
+
 impl Rows {
-    pub(super) fn new(
-        schema: Schema,
-        bytes: u64,
-        plan: (Arc<dyn ExecutionPlan>, Arc<TaskContext>),
-        words: Words,
-    ) -> Self {
+    pub(super) fn new(schema: Schema, bytes: u64, plan: Plan, words: Words) -> Self {
         Self {
             schema,
             bytes,
@@ -52,15 +53,36 @@ impl Rows {
         SqlError::from_engine(error, &self.words)
     }
 
-    pub(super) fn stream(&self) -> Result<SendableRecordBatchStream, SqlError> {
-        let (plan, context) = &self.plan;
-        datafusion::physical_plan::execute_stream(Arc::clone(plan), Arc::clone(context))
-            .map_err(|error| self.failed(&error))
+    /// The rows as they are made. It waits for its turn, which ends with the stream: who holds one does not wait for another.
+    pub(super) async fn stream(&self) -> Result<SendableRecordBatchStream, SqlError> {
+        self.turn(false).await
     }
 
-    /// All of them.
+    async fn turn(&self, alone: bool) -> Result<SendableRecordBatchStream, SqlError> {
+        let (plan, context, turns) = &self.plan;
+        let turn = turns.take(alone).await?;
+        let failed = |error| self.failed(&error);
+        let plan = reset_plan_states(Arc::clone(plan)).map_err(failed)?;
+        let rows = execute_stream(plan, Arc::clone(context)).map_err(failed)?;
+        let schema = rows.schema();
+        let held = rows.inspect(move |_| {
+            let _ = &turn;
+        });
+        Ok(Box::pin(RecordBatchStreamAdapter::new(schema, held)))
+    }
+
+    /// All of them. What lacks memory beside other queries is run once more alone.
     pub(super) async fn collect(self) -> Result<Vec<RecordBatch>, SqlError> {
-        let mut stream = self.stream()?;
+        match self.all(false).await {
+            Err(error) if error.reason == "resourcesExceeded" && self.plan.2.several() => {
+                self.all(true).await
+            }
+            other => other,
+        }
+    }
+
+    async fn all(&self, alone: bool) -> Result<Vec<RecordBatch>, SqlError> {
+        let mut stream = self.turn(alone).await?;
         let mut batches = Vec::new();
         while let Some(batch) = stream.next().await {
             let batch = batch
@@ -93,7 +115,7 @@ impl Rows {
                 }
             }
         });
-        let mut stream = self.stream()?;
+        let mut stream = self.stream().await?;
         let mut open = true;
         while let Some(batch) = stream.next().await {
             let batch = batch

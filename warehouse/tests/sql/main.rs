@@ -5,6 +5,7 @@
 //! `expression => TYPE: value` or `query => name TYPE, …: row; row` or `… => error: part of the message`.
 
 mod hostile;
+mod memory;
 mod shown;
 mod steps;
 
@@ -175,5 +176,6 @@ fn main() {
         }
     }
     trials.extend(hostile::trials());
+    trials.extend(memory::trials());
     libtest_mimic::run(&arguments, trials).exit();
 }

@@ -138,6 +138,15 @@ fn value(column: &dyn Array, row: usize) -> String {
                 .collect();
             format!("[{}]", items.join(", "))
         }
+        DataType::Struct(_) => {
+            let fields: Vec<String> = column
+                .as_struct()
+                .columns()
+                .iter()
+                .map(|field| value(field.as_ref(), row))
+                .collect();
+            format!("{{{}}}", fields.join(", "))
+        }
         other => format!("a value of {other}"),
     }
 }

@@ -153,7 +153,7 @@ impl<'a> Work<'a> {
     }
 
     async fn take(&mut self, planned: &Planned) -> Result<(), SqlError> {
-        let mut stream = planned.rows.stream()?;
+        let mut stream = planned.rows.stream().await?;
         while let Some(batch) = stream.next().await {
             let batch = batch.map_err(|error| planned.rows.failed(&error))?;
             let numbers = match planned.part.action {

@@ -7,6 +7,7 @@ use datafusion::scalar::ScalarValue;
 
 use super::civil::{self, DAY};
 use super::row::{RowFunction, is_json, json_field, list_of, of, row, type_name};
+use super::shape;
 use super::value::{NANO, V, divide_half_away, fail, numeric_to_big};
 use crate::schema::{Digits, Kind};
 
@@ -31,11 +32,11 @@ fn string(a: &[V]) -> Result<V> {
 pub(super) fn kind_of(name: &str) -> Result<FieldRef> {
     let name = name.trim();
     let upper = name.to_ascii_uppercase();
-    if let Some(inner) = upper
-        .strip_prefix("ARRAY<")
-        .and_then(|rest| rest.strip_suffix('>'))
-    {
+    if let Some(inner) = shape::inside(name, "ARRAY") {
         return Ok(list_of(kind_of(inner)?.as_ref()));
+    }
+    if let Some(within) = shape::within(name) {
+        return shape::kind(within).map(of);
     }
     match Kind::from_name(&upper) {
         Some(Kind::Json) => Ok(json_field()),
@@ -79,6 +80,9 @@ fn castable(source: &FieldRef, target: &FieldRef) -> bool {
     match (source.data_type(), target.data_type()) {
         (T::Null, _) => true,
         (T::List(from), T::List(to)) => castable(from, to),
+        (T::Struct(from), T::Struct(to)) => {
+            from.len() == to.len() && from.iter().zip(to).all(|(from, to)| castable(from, to))
+        }
         (T::List(_) | T::Struct(_), _) | (_, T::List(_)) => false,
         (from, to) if text(from) || text(to) => true,
         (from, to) if bytes(from) || bytes(to) => bytes(from) && bytes(to),
@@ -95,19 +99,16 @@ fn cast(a: &[V]) -> Result<V> {
         Some(V::Null) => return Ok(V::Null),
         Some(format) => Some(format.str()?),
     };
-    let name = a[1].str()?.to_ascii_uppercase();
+    let name = a[1].str()?;
     if let Some(format) = format {
-        return super::cast_format::cast(&a[0], &name, format, a.get(3));
+        return super::cast_format::cast(&a[0], &name.to_ascii_uppercase(), format, a.get(3));
     }
-    to(&a[0], &name)
+    to(&a[0], name)
 }
 
 /// The value as another type.
 pub(super) fn to(v: &V, name: &str) -> Result<V> {
-    if let Some(inner) = name
-        .strip_prefix("ARRAY<")
-        .and_then(|rest| rest.strip_suffix('>'))
-    {
+    if let Some(inner) = shape::inside(name, "ARRAY") {
         return match v {
             V::Null => Ok(V::Null),
             list => Ok(V::List(
@@ -121,7 +122,10 @@ pub(super) fn to(v: &V, name: &str) -> Result<V> {
     if matches!(v, V::Null) {
         return Ok(V::Null);
     }
-    let Some(kind) = Kind::from_name(name) else {
+    if let Some(within) = shape::within(name) {
+        return record(v, within);
+    }
+    let Some(kind) = Kind::from_name(&name.to_ascii_uppercase()) else {
         return fail(format!("Type not found: {name}"));
     };
     match kind {
@@ -154,6 +158,21 @@ pub(super) fn to(v: &V, name: &str) -> Result<V> {
         },
         Kind::Interval | Kind::Struct(_) => fail(format!("Invalid cast to {name}")),
     }
+}
+
+/// A STRUCT as another, field by field.
+fn record(v: &V, within: &str) -> Result<V> {
+    let (V::Other(ScalarValue::Struct(found)), DataType::Struct(fields)) =
+        (v, shape::kind(within)?)
+    else {
+        return fail("Invalid cast to STRUCT");
+    };
+    let values = shape::values(found)?
+        .iter()
+        .zip(shape::parts(within))
+        .map(|(value, (_, kind))| to(value, kind))
+        .collect::<Result<Vec<_>>>()?;
+    shape::record(values, &fields).map(V::Other)
 }
 
 fn int(v: &V) -> Result<i64> {

@@ -1,5 +1,7 @@
 //! Arithmetic: nothing wraps, `/` never truncates, and rounding is half away from zero.
 
+use std::sync::Arc;
+
 use datafusion::arrow::datatypes::{DataType, FieldRef, i256};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::ReturnFieldArgs;
@@ -178,7 +180,7 @@ fn rounded_gives(args: &ReturnFieldArgs<'_>) -> Result<FieldRef> {
 
 /// The type that all of them have.
 pub(super) fn same_gives(args: &ReturnFieldArgs<'_>) -> Result<FieldRef> {
-    let mut known: Option<&FieldRef> = None;
+    let mut known: Option<FieldRef> = None;
     let numeric = |field: &FieldRef| {
         matches!(field.data_type(), DataType::Int64 | DataType::Float64)
             || field.data_type().is_decimal()
@@ -194,19 +196,27 @@ pub(super) fn same_gives(args: &ReturnFieldArgs<'_>) -> Result<FieldRef> {
         if matches!(field.data_type(), DataType::Null) {
             continue;
         }
-        match known {
-            None => known = Some(field),
-            Some(first) if first.data_type() == field.data_type() => {}
-            Some(first) => {
-                return Err(DataFusionError::Plan(format!(
-                    "No matching signature: {} and {} have no common type",
-                    type_name(first),
-                    type_name(field)
-                )));
-            }
+        let Some(first) = &known else {
+            known = Some(Arc::clone(field));
+            continue;
+        };
+        let both = if first.data_type() == field.data_type() {
+            Some(Arc::clone(first))
+        } else if matches!(first.data_type(), DataType::Struct(_)) {
+            super::shape::both(first, field)
+        } else {
+            None
+        };
+        if both.is_none() {
+            return Err(DataFusionError::Plan(format!(
+                "No matching signature: {} and {} have no common type",
+                type_name(first),
+                type_name(field)
+            )));
         }
+        known = both;
     }
-    Ok(known.cloned().unwrap_or_else(|| of(DataType::Int64)))
+    Ok(known.unwrap_or_else(|| of(DataType::Int64)))
 }
 
 fn overflow<T>(kind: &str, a: &[V], sign: char) -> Result<T> {

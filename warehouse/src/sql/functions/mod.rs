@@ -13,6 +13,7 @@ mod hash;
 mod json;
 mod math;
 mod row;
+mod shape;
 mod string;
 mod sum;
 pub(crate) mod texts;

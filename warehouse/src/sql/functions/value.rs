@@ -158,6 +158,11 @@ impl V {
                 )))
             }
             (Self::List(_), other) => return fail(format!("an ARRAY where {other} is due")),
+            (Self::Other(ScalarValue::Struct(found)), DataType::Struct(fields))
+                if found.fields() != fields =>
+            {
+                super::shape::fitted(&found, fields)?
+            }
             (Self::Other(scalar), _) => scalar,
         })
     }

@@ -3,7 +3,7 @@
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
     FunctionArgumentList, FunctionArguments, HavingBound, HavingBoundKind, Interval, NullTreatment,
-    OrderByExpr, OrderByOptions, Query, SelectItem, SetExpr,
+    OrderByExpr, OrderByOptions,
 };
 
 use super::Rewrite;
@@ -164,7 +164,7 @@ impl Rewrite<'_> {
         let name = written(&function);
         if let FunctionArguments::Subquery(query) = &function.args {
             return match name.as_str() {
-                "array" => gathered(query.as_ref().clone()),
+                "array" => self.gathered(query.as_ref().clone()),
                 _ => Err(not_found(&function)),
             };
         }
@@ -326,7 +326,7 @@ fn ordered(name: &str, value: &Expr, by: &Expr, ascending: bool) -> Expr {
     )
 }
 
-fn aggregate(value: Expr, order_by: Vec<OrderByExpr>, ignore: bool) -> Expr {
+pub(super) fn aggregate(value: Expr, order_by: Vec<OrderByExpr>, ignore: bool) -> Expr {
     let mut clauses = Vec::new();
     if ignore {
         clauses.push(FunctionArgumentClause::IgnoreOrRespectNulls(
@@ -415,65 +415,4 @@ fn string_agg(mut function: Function) -> Result<Expr, SqlError> {
         gathered = made("first_items$", vec![gathered, limit]);
     }
     Ok(made("array_to_string", vec![gathered, separator]))
-}
-
-/// `ARRAY(SELECT …)`: an aggregate in place of the column.
-fn gathered(mut query: Query) -> Result<Expr, SqlError> {
-    use datafusion::sql::sqlparser::ast::{GroupByExpr, OrderByKind};
-    let refused = || {
-        SqlError::unsupported(
-            "ARRAY of a subquery with GROUP BY, DISTINCT, LIMIT or a set operation together with ORDER BY",
-        )
-    };
-    let order_by = match query.order_by.take().map(|order_by| order_by.kind) {
-        None => vec![],
-        Some(OrderByKind::Expressions(list)) => list,
-        Some(_) => return Err(refused()),
-    };
-    let simple = query.limit_clause.is_none()
-        && match query.body.as_ref() {
-            SetExpr::Select(select) => {
-                select.distinct.is_none()
-                    && select.having.is_none()
-                    && select.qualify.is_none()
-                    && matches!(&select.group_by, GroupByExpr::Expressions(list, _) if list.is_empty())
-                    && !select
-                        .projection
-                        .iter()
-                        .any(|item| item.to_string().contains("OVER"))
-            }
-            _ => false,
-        };
-    if !simple {
-        if !order_by.is_empty() {
-            return Err(refused());
-        }
-        return Err(SqlError::unsupported(
-            "ARRAY of a subquery with GROUP BY, DISTINCT, LIMIT or a set operation",
-        ));
-    }
-    if let SetExpr::Select(select) = query.body.as_mut() {
-        let [SelectItem::ExprWithAlias { expr, alias }] = select.projection.as_mut_slice() else {
-            return Err(SqlError::invalid(
-                "ARRAY subquery cannot have more than one column unless using SELECT AS STRUCT to build STRUCT values",
-            ));
-        };
-        let order_by = order_by
-            .into_iter()
-            .map(|mut by| {
-                if matches!(&by.expr, Expr::Identifier(ident) if ident.value.eq_ignore_ascii_case(&alias.value)) {
-                    by.expr = expr.clone();
-                }
-                by
-            })
-            .collect();
-        *expr = made(
-            "null_is_empty$",
-            vec![aggregate(expr.clone(), order_by, false)],
-        );
-    }
-    Ok(made(
-        "null_is_empty$",
-        vec![Expr::Subquery(Box::new(query))],
-    ))
 }

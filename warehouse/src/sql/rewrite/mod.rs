@@ -1,6 +1,8 @@
 //! From `BigQuery`'s syntax tree to one that `DataFusion` plans with the same meaning.
 
+mod array;
 mod call;
+pub(crate) mod items;
 mod lateral;
 pub(crate) mod make;
 pub(crate) mod pseudo;
@@ -49,6 +51,10 @@ pub(crate) struct Rewrite<'a> {
     /// The tables, in the order they were found.
     pub(crate) tables: Vec<Named>,
     derived: usize,
+    arrays: usize,
+    subqueries: usize,
+    /// The names of tables, of each SELECT around what is visited.
+    around: Vec<HashSet<String>>,
 }
 
 impl<'a> Rewrite<'a> {
@@ -59,6 +65,9 @@ impl<'a> Rewrite<'a> {
             ctes: HashSet::new(),
             tables: Vec::new(),
             derived: 0,
+            arrays: 0,
+            subqueries: 0,
+            around: Vec::new(),
         }
     }
 
@@ -128,7 +137,10 @@ impl<'a> Rewrite<'a> {
             TableFactor::Table { name, .. } => Err(SqlError::unsupported(format!(
                 "the table expression {name}"
             ))),
-            TableFactor::UNNEST { .. } => select::unnest(factor),
+            TableFactor::UNNEST { .. } => {
+                self.arrays += 1;
+                select::unnest(factor, self.arrays)
+            }
             TableFactor::Derived { alias, .. } => {
                 // Columns of two of them may have one name.
                 if alias.is_none() {
@@ -288,6 +300,7 @@ impl<'a> Rewrite<'a> {
                 negated,
             } => negate(negated, made("in_array$", vec![*expr, *array_expr])),
             Expr::Array(array) => made("array$", array.elem),
+            Expr::Tuple(values) => select::tuple(values),
             Expr::Struct { values, fields } => select::structure(values, &fields)?,
             Expr::UnaryOp {
                 op: UnaryOperator::Minus,
@@ -306,8 +319,8 @@ impl<'a> Rewrite<'a> {
             Expr::BinaryOp { left, op, right } => call::interval_sum(*left, op, *right)?,
             Expr::CompoundFieldAccess { root, access_chain } => accesses(*root, access_chain),
             Expr::Function(function) => self.function(function)?,
+            Expr::Subquery(query) => self.numbered(query),
             Expr::AtTimeZone { .. }
-            | Expr::Tuple(_)
             | Expr::ILike { .. }
             | Expr::RLike { .. }
             | Expr::SimilarTo { .. }
@@ -323,6 +336,16 @@ impl<'a> Rewrite<'a> {
             }
             other => other,
         })
+    }
+
+    /// A subquery over an array: two of them are told from each other by their numbers.
+    fn numbered(&mut self, query: Box<Query>) -> Expr {
+        if !select::of_array(&query) {
+            return Expr::Subquery(query);
+        }
+        self.subqueries += 1;
+        let number = make::number(self.subqueries);
+        made("subquery$", vec![number, Expr::Subquery(query)])
     }
 
     /// `@@name`.
@@ -463,11 +486,19 @@ impl VisitorMut for Rewrite<'_> {
         ControlFlow::Continue(())
     }
 
+    fn post_visit_query(&mut self, query: &mut Query) -> ControlFlow<SqlError> {
+        select::ordered(query);
+        ControlFlow::Continue(())
+    }
+
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<SqlError> {
-        flow(select::named(select).and_then(|()| lateral::laterals(select)))
+        let around = self.around.last().cloned().unwrap_or_default();
+        self.around.push(lateral::paths(select, &around));
+        flow(select::named(select))
     }
 
     fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<SqlError> {
+        self.around.pop();
         select::exists(select);
         flow(select::value_table(select))
     }

@@ -3,7 +3,8 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Distinct, Expr, Ident, Select, SelectItem, StructField, TableAlias,
+    BinaryOperator, Distinct, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Ident,
+    OrderBy, OrderByKind, Query, Select, SelectItem, SetExpr, StructField, TableAlias,
     TableAliasColumnDef, TableFactor, ValueTableMode, visit_expressions_mut,
 };
 
@@ -123,6 +124,50 @@ fn packed(select: &mut Select) -> Result<(), SqlError> {
     Ok(())
 }
 
+/// The columns of a SELECT AS STRUCT are fields now: an ORDER BY that names them means what they are.
+pub(super) fn ordered(query: &mut Query) {
+    let SetExpr::Select(select) = query.body.as_ref() else {
+        return;
+    };
+    let [SelectItem::ExprWithAlias { expr, .. }] = select.projection.as_slice() else {
+        return;
+    };
+    let Expr::Function(function) = expr else {
+        return;
+    };
+    let FunctionArguments::List(list) = &function.args else {
+        return;
+    };
+    if function.name != super::make::name("named_struct") {
+        return;
+    }
+    let Some(OrderBy {
+        kind: OrderByKind::Expressions(order_by),
+        ..
+    }) = &mut query.order_by
+    else {
+        return;
+    };
+    for by in order_by {
+        let Expr::Identifier(name) = &by.expr else {
+            continue;
+        };
+        let field = list.args.chunks(2).find_map(|pair| match pair {
+            [
+                FunctionArg::Unnamed(FunctionArgExpr::Expr(field)),
+                FunctionArg::Unnamed(FunctionArgExpr::Expr(value)),
+            ] => {
+                let named = *field == text(name.value.to_lowercase());
+                named.then(|| value.clone())
+            }
+            _ => None,
+        });
+        if let Some(field) = field {
+            by.expr = field;
+        }
+    }
+}
+
 /// `STRUCT(…)` with the names of its fields.
 pub(super) fn structure(values: Vec<Expr>, fields: &[StructField]) -> Result<Expr, SqlError> {
     let mut args = Vec::new();
@@ -149,8 +194,19 @@ pub(super) fn structure(values: Vec<Expr>, fields: &[StructField]) -> Result<Exp
     Ok(call("named_struct", args))
 }
 
-/// The element and its offset are columns with the names that the query gives them.
-pub(super) fn unnest(factor: &mut TableFactor) -> Result<(), SqlError> {
+/// `(a, b)` is a STRUCT whose fields have no names.
+pub(super) fn tuple(values: Vec<Expr>) -> Expr {
+    let args = values
+        .into_iter()
+        .enumerate()
+        .flat_map(|(at, value)| [text(format!("_field_{}", at + 1)), value])
+        .collect();
+    call("named_struct", args)
+}
+
+/// The item, a mark that tells this array from others, and the place of the item where it is asked for: the names of its
+/// columns, as [`crate::sql::items`] reads them.
+pub(super) fn unnest(factor: &mut TableFactor, number: usize) -> Result<(), SqlError> {
     let TableFactor::UNNEST {
         alias,
         array_exprs,
@@ -161,29 +217,42 @@ pub(super) fn unnest(factor: &mut TableFactor) -> Result<(), SqlError> {
     else {
         return Ok(());
     };
-    let [array] = array_exprs.as_slice() else {
+    if array_exprs.len() != 1 {
         return Err(SqlError::unsupported("UNNEST of several arrays"));
-    };
-    let name = alias.as_ref().map_or_else(
-        || "unnest$".to_owned(),
-        |alias| alias.name.value.to_lowercase(),
-    );
+    }
+    let mark = format!("unnest${number}");
+    let name = alias
+        .as_ref()
+        .map_or_else(|| mark.clone(), |alias| alias.name.value.to_lowercase());
     let column = |name: &str| TableAliasColumnDef {
         name: Ident::with_quote('"', name),
         data_type: None,
     };
-    let mut made = super::select::alias(&name);
-    made.columns = vec![column(&name)];
-    if *with_offset {
+    let mut made = self::alias(&name);
+    let item = if alias.is_some() { &name } else { "unnest$" };
+    made.columns = vec![column(item), column(&mark)];
+    if std::mem::take(with_offset) {
         let offset = with_offset_alias
-            .as_ref()
+            .take()
             .map_or_else(|| "offset".to_owned(), |alias| alias.value.to_lowercase());
-        let positions = call("positions$", vec![array.clone()]);
-        array_exprs.push(positions);
         made.columns.push(column(&offset));
-        *with_offset = false;
-        *with_offset_alias = None;
     }
     *alias = Some(made);
     Ok(())
+}
+
+/// Whether the rows of a query are, at least in part, those of an array.
+pub(super) fn of_array(query: &Query) -> bool {
+    let SetExpr::Select(select) = query.body.as_ref() else {
+        return false;
+    };
+    select.from.iter().any(|table| {
+        std::iter::once(&table.relation)
+            .chain(table.joins.iter().map(|join| &join.relation))
+            .any(|factor| match factor {
+                TableFactor::UNNEST { .. } => true,
+                TableFactor::Derived { subquery, .. } => of_array(subquery),
+                _ => false,
+            })
+    })
 }
