@@ -12,25 +12,24 @@ use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::{DataFrame, SessionConfig, SessionContext, ident};
-use datafusion::sql::parser::Statement as Planned;
 use datafusion::sql::sqlparser::ast::{Query, Statement};
 use futures_util::future::BoxFuture;
 
 use super::catalog::{Catalog, Relation, TableName, full_name};
 use super::error::SqlError;
-use super::functions::SCALARS;
-use super::items::Items;
+use super::functions::{SCALARS, percentile};
 use super::limits::{Limits, PARTITIONS, Turns};
 use super::parse::{self, Words};
 use super::piece::{Kind, Piece};
 use super::planner::Operators;
 use super::request::{Operation, Outcome, Request};
-use super::rewrite::{self, Rewrite, pseudo, variables};
+use super::rewrite::{Rewrite, pseudo};
 use super::rows::Rows;
 use super::scope::Scope;
+use super::session::Session;
 use super::shown::{shown, written_names};
-use super::{ddl, dml, information, script};
-use crate::tables::{Meter, TableId, Warehouse};
+use super::{ddl, dml, information, script, wildcard};
+use crate::tables::{PARTITION_DATE, PARTITION_TIME, TableId, Warehouse};
 use crate::{Field, Schema};
 
 /// Runs statements over a catalog of tables. Clones are cheap and share one pool of memory.
@@ -40,16 +39,6 @@ pub struct Engine {
     runtime: Arc<RuntimeEnv>,
     limits: Limits,
     turns: Turns,
-}
-
-/// What a statement needs while it is planned.
-pub(super) struct Session {
-    pub(super) ctx: SessionContext,
-    names: HashMap<String, String>,
-    /// Of all tables, in small letters.
-    columns: HashSet<String>,
-    pub(super) bytes: u64,
-    meter: Arc<Meter>,
 }
 
 impl Engine {
@@ -319,13 +308,10 @@ impl Engine {
         for function in SCALARS.iter() {
             ctx.register_udf(function.as_ref().clone());
         }
-        Session {
-            ctx,
-            names: HashMap::new(),
-            columns: HashSet::new(),
-            bytes: 0,
-            meter: Arc::default(),
+        for function in percentile::all() {
+            ctx.register_udaf(function);
         }
+        Session::new(ctx)
     }
 
     /// The plan of a query, with its tables looked up.
@@ -348,7 +334,7 @@ impl Engine {
             }
             let mut rewrite = Rewrite::new(&context);
             rewrite.run(&mut query)?;
-            let mut hidden = HashSet::new();
+            let mut hidden = HashMap::new();
             for table in rewrite.tables {
                 if let Some(files) = &table.files {
                     self.register_files(files, &table.planned, session).await?;
@@ -378,30 +364,33 @@ impl Engine {
                         }
                         error
                     })?;
-                if pseudo {
-                    hidden.insert(table.planned);
+                if !pseudo.is_empty() {
+                    hidden.insert(table.planned, pseudo);
                 }
             }
             pseudo::hide(&mut query, &hidden);
-            variables::put_in(&mut query, scope, session.columns.clone());
-            let plan = session
-                .planned(&query)
+            session
+                .planned(&query, scope)
                 .await
-                .map_err(|error| SqlError::from_engine(&error, words))?;
-            Ok(plan)
+                .map_err(|error| SqlError::from_engine(&error, words))
         })
     }
 
-    /// Gives a session a table; says whether it has columns that `*` does not stand for.
+    /// Gives a session a table; says which of its columns `*` does not stand for.
     async fn register(
         &self,
         (name, planned): (&TableName, &str),
         request: &Request,
         session: &mut Session,
         depth: usize,
-    ) -> Result<bool, SqlError> {
-        let mut pseudo = false;
+    ) -> Result<HashSet<String>, SqlError> {
+        let mut pseudo = HashSet::new();
         let failed = |error: DataFusionError| SqlError::from_engine(&error, &Words::default());
+        if name.table.ends_with('*') {
+            let rows = wildcard::rows(self.catalog.as_ref(), name, session).await?;
+            session.add(rows, planned)?;
+            return Ok(wildcard::hidden());
+        }
         let frame = match self.catalog.relation(name).await? {
             None => {
                 return Err(SqlError::not_found(format!(
@@ -418,7 +407,9 @@ impl Engine {
                 // Only a text that names them needs them.
                 if request.text.to_lowercase().contains("_partition") {
                     scan = scan.with_partition_columns();
-                    pseudo = scan.has_partition_columns();
+                    if scan.has_partition_columns() {
+                        pseudo.extend([PARTITION_TIME, PARTITION_DATE].map(str::to_lowercase));
+                    }
                 }
                 session.ctx.read_table(Arc::new(scan)).map_err(failed)?
             }
@@ -480,52 +471,6 @@ impl Engine {
         frame
             .select(columns)
             .map_err(|error| SqlError::from_engine(&error, &words))
-    }
-}
-
-impl Session {
-    /// The plan of a query whose tables are there.
-    async fn planned(&mut self, query: &Query) -> Result<LogicalPlan, DataFusionError> {
-        let items = Items::default();
-        let state = self.ctx.state_ref();
-        let mut state = state.read().clone();
-        state.register_relation_planner(Arc::new(items.clone()))?;
-        loop {
-            let known = items.structs();
-            let mut query = query.clone();
-            rewrite::items::hide(&mut query, &known);
-            let query = Statement::Query(Box::new(query));
-            let plan = state
-                .statement_to_plan(Planned::Statement(Box::new(query)))
-                .await;
-            // What was not known to be a STRUCT is planned otherwise now.
-            if items.structs().len() > known.len() {
-                continue;
-            }
-            for (lower, name) in items.names() {
-                self.names.entry(lower).or_insert(name);
-            }
-            let plan = super::lateral::flattened(plan?)?;
-            super::agree::check(&plan)?;
-            return super::subquery::called(plan, &state);
-        }
-    }
-
-    /// Rows under the name that they have while planned, with their columns in small letters.
-    pub(super) fn add(&mut self, frame: DataFrame, planned: &str) -> Result<(), SqlError> {
-        let failed = |error: DataFusionError| SqlError::from_engine(&error, &Words::default());
-        let mut columns = Vec::new();
-        for field in frame.schema().fields() {
-            let lower = field.name().to_lowercase();
-            self.names.insert(lower.clone(), field.name().clone());
-            self.columns.insert(lower.clone());
-            columns.push(ident(field.name()).alias(lower));
-        }
-        let view = frame.select(columns).map_err(failed)?.into_view();
-        self.ctx
-            .register_table(datafusion::common::TableReference::bare(planned), view)
-            .map_err(failed)?;
-        Ok(())
     }
 }
 

@@ -7,10 +7,11 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use super::catalog::Relation;
-use super::engine::{Engine, Session};
+use super::engine::Engine;
 use super::error::SqlError;
 use super::parse::Words;
 use super::rewrite::Context;
+use super::session::Session;
 use crate::load::{CsvOptions, Files, Format, HiveMode, HiveOptions};
 
 /// What a function that stands for files reads.

@@ -10,15 +10,17 @@ use datafusion::arrow::datatypes::{DataType, Fields};
 use datafusion::common::{Column, DFSchema, UnnestOptions};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::functions::core::expr_ext::FieldAccessor;
+use datafusion::functions::core::expr_fn::named_struct;
 use datafusion::logical_expr::expr::FieldMetadata;
 use datafusion::logical_expr::planner::{
     PlannedRelation, RelationPlanner, RelationPlannerContext, RelationPlanning,
 };
-use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder};
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, lit};
 use datafusion::sql::sqlparser::ast::{TableAlias, TableFactor};
 
 use super::functions::type_name;
 use super::planner::call;
+use super::rewrite;
 
 /// The column of the array below an unnesting.
 const ITEMS: &str = "items$";
@@ -30,8 +32,10 @@ const PLACES: &str = "places$";
 struct Found {
     /// The marks of those whose items are STRUCTs.
     structs: HashSet<String>,
-    /// The names of their fields, by those in small letters.
+    /// Names as people see them, by those in small letters.
     names: HashMap<String, String>,
+    /// The fields of items, in small letters.
+    fields: HashSet<String>,
 }
 
 /// Plans `UNNEST`.
@@ -39,12 +43,47 @@ struct Found {
 pub(super) struct Items(Arc<Mutex<Found>>);
 
 impl Items {
+    /// With names as people see them, by those in small letters.
+    pub(super) fn new(names: HashMap<String, String>) -> Self {
+        let found = Found {
+            names,
+            ..Found::default()
+        };
+        Self(Arc::new(Mutex::new(found)))
+    }
+
+    /// The fields of the items of arrays, in small letters.
+    pub(super) fn fields(&self) -> HashSet<String> {
+        self.found(|found| found.fields.clone())
+    }
+
+    /// A name as people see it.
+    pub(super) fn shown(&self, lower: &str) -> String {
+        self.shown_or(lower, lower)
+    }
+
+    /// A name as people see it, and what it is where nothing is known of it.
+    pub(super) fn shown_or(&self, lower: &str, unknown: &str) -> String {
+        self.found(|found| {
+            let name = found.names.get(lower);
+            name.cloned().unwrap_or_else(|| unknown.to_owned())
+        })
+    }
+
+    /// How people see a name, unless it is known.
+    pub(super) fn show(&self, name: &str) {
+        self.found(|found| {
+            let lower = name.to_lowercase();
+            found.names.entry(lower).or_insert_with(|| name.to_owned());
+        });
+    }
+
     /// The marks of arrays of STRUCT that were found so far.
     pub(super) fn structs(&self) -> HashSet<String> {
         self.found(|found| found.structs.clone())
     }
 
-    /// The names of their fields, by those in small letters.
+    /// Names as people see them, by those in small letters.
     pub(super) fn names(&self) -> HashMap<String, String> {
         self.found(|found| found.names.clone())
     }
@@ -61,9 +100,9 @@ impl Items {
                 found.structs.insert(mark.to_owned());
             }
             for field in fields {
-                found
-                    .names
-                    .insert(field.name().to_lowercase(), field.name().clone());
+                let (lower, name) = (field.name().to_lowercase(), field.name());
+                found.fields.insert(lower.clone());
+                found.names.entry(lower).or_insert_with(|| name.clone());
             }
         });
     }
@@ -75,6 +114,13 @@ impl RelationPlanner for Items {
         relation: TableFactor,
         context: &mut dyn RelationPlannerContext,
     ) -> Result<RelationPlanning> {
+        if let Some((name, bare)) = rewrite::items::row(&relation) {
+            let plan = context.plan(bare)?;
+            let plan = self.beside(plan, &name)?;
+            return Ok(RelationPlanning::Planned(Box::new(PlannedRelation::new(
+                plan, None,
+            ))));
+        }
         let TableFactor::UNNEST {
             alias: Some(alias),
             array_exprs,
@@ -106,6 +152,23 @@ impl RelationPlanner for Items {
 }
 
 impl Items {
+    /// The rows of a table, and each as a STRUCT beside its columns.
+    fn beside(&self, plan: LogicalPlan, name: &str) -> Result<LogicalPlan> {
+        let columns = plan.schema().columns();
+        let fields = columns
+            .iter()
+            .flat_map(|column| {
+                let shown = self.shown(&column.name);
+                [lit(shown), Expr::Column(column.clone())]
+            })
+            .collect();
+        let row = named_struct(fields).alias_qualified(Some(name), rewrite::items::ROW);
+        let all = columns.into_iter().map(Expr::Column);
+        LogicalPlanBuilder::from(plan)
+            .project(all.chain([row]))?
+            .build()
+    }
+
     fn rows(
         &self,
         array: Expr,

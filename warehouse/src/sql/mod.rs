@@ -17,6 +17,7 @@ mod limits;
 mod parameter;
 mod parse;
 mod piece;
+mod pivot;
 mod planner;
 mod pool;
 mod request;
@@ -24,9 +25,11 @@ mod rewrite;
 mod rows;
 mod scope;
 mod script;
+mod session;
 mod shown;
 mod subquery;
 mod variable;
+mod wildcard;
 
 pub(crate) use functions::texts;
 

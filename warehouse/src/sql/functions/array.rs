@@ -1,6 +1,8 @@
 //! Functions of ARRAY.
 
-use datafusion::arrow::datatypes::{DataType, FieldRef};
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::ReturnFieldArgs;
 
@@ -75,6 +77,7 @@ pub(super) const ALL: &[RowFunction] = &[
     row("null_is_empty$", "L->=0", |a| Ok(if a[0] == V::Null { V::List(Vec::new()) } else { a[0].clone() })).lax(),
     // Around a subquery, until it is planned.
     row("subquery$", "IA->=1", |a| Ok(a[1].clone())).lax(),
+    row("top_count$", "LI->=0", top_count).gives(counts),
     row("quantiles$", "LI->=0", quantiles),
     row("in_array$", "AL->B", |a| {
         if a[1] == V::Null {
@@ -193,6 +196,44 @@ fn quantiles(a: &[V]) -> Result<V> {
             let index = (most * i128::from(part) * 2 + i128::from(parts)) / (i128::from(parts) * 2);
             Ok(list[usize::try_from(index).unwrap_or(0)].clone())
         })
+        .collect::<Result<Vec<_>>>()
+        .map(V::List)
+}
+
+/// STRUCTs of an item and how often it is there.
+fn counts(args: &ReturnFieldArgs<'_>) -> Result<FieldRef> {
+    let DataType::List(item) = args.arg_fields[0].data_type() else {
+        return Ok(Arc::clone(&args.arg_fields[0]));
+    };
+    let fields = vec![
+        item.as_ref().clone().with_name("value"),
+        Field::new("count", DataType::Int64, true),
+    ];
+    Ok(list_of(&Field::new(
+        "item",
+        DataType::Struct(fields.into()),
+        true,
+    )))
+}
+
+/// Of all values in their order: those that are there most often, and how often.
+fn top_count(a: &[V]) -> Result<V> {
+    let most = a[1].int()?;
+    if most < 1 {
+        return fail("APPROX_TOP_COUNT: the number of values must be positive");
+    }
+    let mut found: Vec<(&V, i64)> = Vec::new();
+    for item in a[0].list()? {
+        match found.last_mut() {
+            Some((last, count)) if *last == item => *count += 1,
+            _ => found.push((item, 1)),
+        }
+    }
+    found.sort_by_key(|(_, count)| -count);
+    found.truncate(usize::try_from(most).unwrap_or(usize::MAX));
+    found
+        .into_iter()
+        .map(|(value, count)| Ok(V::Record(vec![value.clone(), V::Int(count)])))
         .collect::<Result<Vec<_>>>()
         .map(V::List)
 }

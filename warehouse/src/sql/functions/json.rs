@@ -256,6 +256,7 @@ fn written(v: &V) -> Result<Value> {
         )),
         V::Date(_) | V::Time(_) => Value::String(cast::text(v)?),
         V::List(items) => Value::Array(items.iter().map(written).collect::<Result<_>>()?),
+        V::Record(_) => return fail("a STRUCT without names as JSON is not covered here"),
         V::Other(ScalarValue::Struct(found)) => {
             let mut map = serde_json::Map::new();
             for (field, column) in found.fields().iter().zip(found.columns()) {

@@ -12,6 +12,7 @@ mod format;
 mod hash;
 mod json;
 mod math;
+pub(crate) mod percentile;
 mod row;
 mod shape;
 mod string;

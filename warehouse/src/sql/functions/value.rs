@@ -38,6 +38,8 @@ pub(super) enum V {
     Big(i256),
     /// ARRAY.
     List(Vec<V>),
+    /// A STRUCT that is made, whose type says what its fields are called.
+    Record(Vec<V>),
     /// STRUCT and what no function looks into.
     Other(ScalarValue),
 }
@@ -158,6 +160,10 @@ impl V {
                 )))
             }
             (Self::List(_), other) => return fail(format!("an ARRAY where {other} is due")),
+            (Self::Record(values), DataType::Struct(fields)) => {
+                super::shape::record(values, fields)?
+            }
+            (Self::Record(_), other) => return fail(format!("a STRUCT where {other} is due")),
             (Self::Other(ScalarValue::Struct(found)), DataType::Struct(fields))
                 if found.fields() != fields =>
             {

@@ -249,7 +249,12 @@ impl Rewrite<'_> {
             ("substring", _) => renamed(function, "substr"),
             ("octet_length", _) => renamed(function, "byte_length"),
             ("character_length", _) => renamed(function, "char_length"),
-            ("array_concat_agg" | "percentile_cont" | "percentile_disc" | "grouping", _) => {
+            ("percentile_cont" | "percentile_disc", [_, _]) => percentile(function, &name)?,
+            ("approx_top_count", [value, most]) if !over => {
+                let all = aggregate(value.clone(), vec![order(value.clone(), true)], false);
+                made("top_count$", vec![all, most.clone()])
+            }
+            ("array_concat_agg" | "approx_top_sum" | "grouping", _) => {
                 return Err(SqlError::unsupported(format!(
                     "the function {}",
                     name.to_uppercase()
@@ -301,6 +306,33 @@ fn order(expr: Expr, ascending: bool) -> OrderByExpr {
         },
         with_fill: None,
     }
+}
+
+/// Of a window, whose NULLs count if it is said so.
+fn percentile(mut function: Function, name: &str) -> Result<Expr, SqlError> {
+    if function.over.is_none() {
+        return Err(SqlError::invalid(format!(
+            "Analytic function {} cannot be called without an OVER clause",
+            name.to_uppercase()
+        )));
+    }
+    let clauses = list(&mut function)
+        .map(|list| std::mem::take(&mut list.clauses))
+        .unwrap_or_default();
+    let mut nulls = matches!(
+        function.null_treatment.take(),
+        Some(NullTreatment::RespectNulls)
+    );
+    for clause in clauses {
+        match clause {
+            FunctionArgumentClause::IgnoreOrRespectNulls(treatment) => {
+                nulls |= matches!(treatment, NullTreatment::RespectNulls);
+            }
+            other => return Err(SqlError::unsupported(format!("{name} with {other}"))),
+        }
+    }
+    let name = crate::sql::functions::percentile::name(name == "percentile_disc", nulls);
+    Ok(renamed(function, name))
 }
 
 fn with_clauses(name: &str, value: Expr, clauses: Vec<FunctionArgumentClause>) -> Expr {

@@ -1,25 +1,78 @@
 //! Items that are STRUCTs: `*` stands for their fields, and the name of the `UNNEST` for the STRUCT.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     ExceptSelectItem, Expr, Ident, JoinOperator, Query, Select, SelectItem,
-    SelectItemQualifiedWildcardKind, SetExpr, TableFactor, TableWithJoins, VisitMut, VisitorMut,
-    WildcardAdditionalOptions,
+    SelectItemQualifiedWildcardKind, SetExpr, TableAliasColumnDef, TableFactor, TableWithJoins,
+    Visit, VisitMut, Visitor, VisitorMut, WildcardAdditionalOptions,
 };
 
 use super::lateral::known;
 
-/// Gives the items of these arrays, which are named by their marks, a column that `*` does not stand for.
-pub(crate) fn hide(query: &mut Query, structs: &HashSet<String>) {
-    if !structs.is_empty() {
-        let _ = query.visit(&mut Hide { structs });
+/// The column with a table's whole row.
+pub(crate) const ROW: &str = "whole$";
+
+/// Gives the items of these arrays, which are named by their marks, a column that `*` does not stand for, and the tables of
+/// these names one with their whole row.
+pub(crate) fn hide(query: &mut Query, structs: &HashSet<String>, rows: &HashSet<String>) {
+    if !structs.is_empty() || !rows.is_empty() {
+        let _ = query.visit(&mut Hide { structs, rows });
     }
+}
+
+/// What tables are called in a query, at any depth of it.
+pub(crate) fn tables(query: &Query) -> HashSet<String> {
+    let mut found = Tables(HashSet::new());
+    let _ = Visit::visit(query, &mut found);
+    found.0
+}
+
+struct Tables(HashSet<String>);
+
+impl Visitor for Tables {
+    type Break = ();
+
+    fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
+        if matches!(
+            factor,
+            TableFactor::Table { .. } | TableFactor::Derived { .. }
+        ) {
+            self.0.extend(known(factor));
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// A table that is to have its whole row: what it is called, and the table without.
+pub(crate) fn row(factor: &TableFactor) -> Option<(String, TableFactor)> {
+    let (TableFactor::Table { alias, .. } | TableFactor::Derived { alias, .. }) = factor else {
+        return None;
+    };
+    let [.., last] = alias.as_ref()?.columns.as_slice() else {
+        return None;
+    };
+    if last.name.value != ROW {
+        return None;
+    }
+    let name = known(factor)?;
+    let mut bare = factor.clone();
+    if let TableFactor::Table {
+        alias: Some(alias), ..
+    }
+    | TableFactor::Derived {
+        alias: Some(alias), ..
+    } = &mut bare
+    {
+        alias.columns.pop();
+    }
+    Some((name, bare))
 }
 
 struct Hide<'a> {
     structs: &'a HashSet<String>,
+    rows: &'a HashSet<String>,
 }
 
 impl VisitorMut for Hide<'_> {
@@ -59,8 +112,7 @@ impl Hide<'_> {
         for item in &mut select.projection {
             match item {
                 SelectItem::Wildcard(options) => {
-                    let mut columns: Vec<&String> = names.values().collect();
-                    columns.sort();
+                    let columns: BTreeSet<&String> = names.values().collect();
                     for column in columns {
                         except(options, column);
                     }
@@ -124,6 +176,24 @@ impl Hide<'_> {
                     let column = format!("item${}", mark.name.value);
                     item.name = Ident::with_quote('"', column.clone());
                     names.insert(alias.name.value.to_lowercase(), column);
+                }
+            }
+            TableFactor::Table { .. } | TableFactor::Derived { .. } => {
+                let Some(name) = known(factor).filter(|name| self.rows.contains(name)) else {
+                    return;
+                };
+                let row = TableAliasColumnDef {
+                    name: Ident::with_quote('"', ROW),
+                    data_type: None,
+                };
+                if let TableFactor::Table { alias, .. } | TableFactor::Derived { alias, .. } =
+                    factor
+                {
+                    alias
+                        .get_or_insert_with(|| super::select::alias(&name))
+                        .columns
+                        .push(row);
+                    names.insert(name, ROW.to_owned());
                 }
             }
             TableFactor::NestedJoin {

@@ -83,6 +83,12 @@ pub(super) fn known(factor: &TableFactor) -> Option<String> {
         }
         | TableFactor::UNNEST {
             alias: Some(alias), ..
+        }
+        | TableFactor::Pivot {
+            alias: Some(alias), ..
+        }
+        | TableFactor::Unpivot {
+            alias: Some(alias), ..
         } => Some(alias.name.value.to_lowercase()),
         _ => None,
     }

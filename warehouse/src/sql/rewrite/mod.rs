@@ -134,9 +134,13 @@ impl<'a> Rewrite<'a> {
                 sample: None,
                 ..
             } => self.files(name, alias, args.take()),
+            TableFactor::Table {
+                version: Some(_), ..
+            } => Err(SqlError::unsupported("FOR SYSTEM_TIME AS OF")),
             TableFactor::Table { name, .. } => Err(SqlError::unsupported(format!(
-                "the table expression {name}"
+                "TABLESAMPLE of {name}; WHERE RAND() < 0.1 takes a tenth of the rows"
             ))),
+            TableFactor::Pivot { .. } | TableFactor::Unpivot { .. } => Ok(()),
             TableFactor::UNNEST { .. } => {
                 self.arrays += 1;
                 select::unnest(factor, self.arrays)

@@ -1,6 +1,6 @@
-//! `_PARTITIONTIME` and `_PARTITIONDATE`: columns that can be named and that `*` does not stand for.
+//! `_PARTITIONTIME`, `_PARTITIONDATE` and `_TABLE_SUFFIX`: columns that can be named and that `*` does not stand for.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
@@ -9,24 +9,22 @@ use datafusion::sql::sqlparser::ast::{
     WildcardAdditionalOptions,
 };
 
-use crate::tables::{PARTITION_DATE, PARTITION_TIME};
-
-/// Takes such columns of these tables, which are named as they are planned, out of every `*`.
-pub(crate) fn hide(query: &mut Query, tables: &HashSet<String>) {
+/// Takes such columns of tables, which are named as they are planned, out of every `*`.
+pub(crate) fn hide(query: &mut Query, tables: &HashMap<String, HashSet<String>>) {
     if !tables.is_empty() {
         let _ = query.visit(&mut Hide { tables });
     }
 }
 
 struct Hide<'a> {
-    tables: &'a HashSet<String>,
+    tables: &'a HashMap<String, HashSet<String>>,
 }
 
 impl VisitorMut for Hide<'_> {
     type Break = ();
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
-        let mut found = HashSet::new();
+        let mut found = HashMap::new();
         for from in &select.from {
             self.joined(from, &mut found);
         }
@@ -35,11 +33,18 @@ impl VisitorMut for Hide<'_> {
         }
         for item in &mut select.projection {
             match item {
-                SelectItem::Wildcard(options) => except(options),
+                SelectItem::Wildcard(options) => {
+                    let all: BTreeSet<&String> = found.values().copied().flatten().collect();
+                    except(options, all);
+                }
                 SelectItem::QualifiedWildcard(
                     SelectItemQualifiedWildcardKind::ObjectName(name),
                     options,
-                ) if found.contains(&plain(name)) => except(options),
+                ) => {
+                    if let Some(columns) = found.get(&plain(name)) {
+                        except(options, columns.iter().collect());
+                    }
+                }
                 _ => {}
             }
         }
@@ -47,18 +52,21 @@ impl VisitorMut for Hide<'_> {
     }
 }
 
-impl Hide<'_> {
+impl<'a> Hide<'a> {
     /// The names by which a FROM has such tables.
-    fn joined(&self, from: &TableWithJoins, found: &mut HashSet<String>) {
+    fn joined(&self, from: &TableWithJoins, found: &mut HashMap<String, &'a HashSet<String>>) {
         let joins = from.joins.iter().map(|join| &join.relation);
         for factor in std::iter::once(&from.relation).chain(joins) {
             match factor {
-                TableFactor::Table { name, alias, .. } if self.tables.contains(&plain(name)) => {
+                TableFactor::Table { name, alias, .. } => {
+                    let Some(columns) = self.tables.get(&plain(name)) else {
+                        continue;
+                    };
                     let name = match alias {
                         Some(alias) => alias.name.value.to_lowercase(),
                         None => plain(name),
                     };
-                    found.insert(name);
+                    found.insert(name, columns);
                 }
                 TableFactor::NestedJoin {
                     table_with_joins, ..
@@ -75,16 +83,17 @@ fn plain(name: &ObjectName) -> String {
         .unwrap_or_default()
 }
 
-fn except(options: &mut WildcardAdditionalOptions) {
-    let column = |name: &str| Ident::with_quote('"', name.to_lowercase());
-    let (time, date) = (column(PARTITION_TIME), column(PARTITION_DATE));
+fn except(options: &mut WildcardAdditionalOptions, columns: BTreeSet<&String>) {
+    let mut columns = columns.into_iter().map(|name| Ident::with_quote('"', name));
     match &mut options.opt_except {
-        Some(except) => except.additional_elements.extend([time, date]),
+        Some(except) => except.additional_elements.extend(columns),
         None => {
-            options.opt_except = Some(ExceptSelectItem {
-                first_element: time,
-                additional_elements: vec![date],
-            });
+            if let Some(first_element) = columns.next() {
+                options.opt_except = Some(ExceptSelectItem {
+                    first_element,
+                    additional_elements: columns.collect(),
+                });
+            }
         }
     }
 }

@@ -54,7 +54,12 @@ impl<'a> Calls<'a> {
     fn alone(&mut self) -> &SessionState {
         let state = self.state;
         self.alone.get_or_insert_with(|| {
-            let mut config = state.config().clone().with_target_partitions(1);
+            // Its catalog would take the place of that with the tables.
+            let mut config = state
+                .config()
+                .clone()
+                .with_target_partitions(1)
+                .with_create_default_catalog_and_schema(false);
             let options = &mut config.options_mut().execution;
             options.sort_in_place_threshold_bytes = usize::MAX;
             SessionStateBuilder::new_from_existing(state.clone())
