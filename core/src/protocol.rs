@@ -1,5 +1,6 @@
 //! What scheduler and workers say to each other. The engine, the simulator and the wire use these very types.
 
+mod check;
 mod facts;
 mod log;
 
@@ -19,6 +20,7 @@ use crate::state::word_enum;
 use crate::time::Timestamp;
 use crate::version::Version;
 
+pub use check::CheckResult;
 pub use facts::read_json;
 pub use log::{LogAck, LogChunk, LogPlace};
 
@@ -128,6 +130,9 @@ pub enum Report {
         /// What it loaded.
         #[serde(default, skip_serializing_if = "is_default")]
         loads: Vec<Load>,
+        /// What came of checks of data.
+        #[serde(default, skip_serializing_if = "is_default")]
+        checks: Vec<CheckResult>,
     },
     /// There was nothing to do.
     Skipped {
@@ -143,6 +148,9 @@ pub enum Report {
         /// What it had loaded by then.
         #[serde(default, skip_serializing_if = "is_default")]
         loads: Vec<Load>,
+        /// What came of checks of data by then.
+        #[serde(default, skip_serializing_if = "is_default")]
+        checks: Vec<CheckResult>,
     },
     /// The worker is leaving: somebody else has to watch what this attempt waits for.
     HandedOver,
@@ -163,6 +171,7 @@ impl Report {
             error: Box::new(error),
             job_ended: false,
             loads: Vec::new(),
+            checks: Vec::new(),
         }
     }
 }

@@ -143,6 +143,7 @@ impl Bench {
                     Report::Done {
                         output,
                         loads: Vec::new(),
+                        checks: Vec::new(),
                     },
                 );
             }

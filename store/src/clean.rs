@@ -23,7 +23,7 @@ pub struct CleanOptions {
     pub runs_per_step: u32,
     /// Whether nothing goes, and it is only counted.
     pub dry_run: bool,
-    /// Whether the monitoring table keeps what its runs have loaded.
+    /// Whether the monitoring table keeps what its runs have loaded, and what came of their checks.
     pub keep_loads: bool,
     /// Whether the audit log stays.
     pub keep_audit: bool,
@@ -88,6 +88,9 @@ static OLD: &[(&str, &Sql, &Sql)] = &[
 
 /// How many rows that are of no run go in one step.
 const OLD_ROWS_PER_STEP: i64 = 5_000;
+
+/// What stays with the monitoring table, if that stays.
+const KEPT_WITH_LOADS: [&str; 2] = ["load", "check_result"];
 
 /// Cleaning that goes on for as long as somebody asks for the next step.
 #[derive(Debug)]
@@ -276,7 +279,7 @@ impl Cleaning {
         let of = Args::NONE.ints(picked);
         if self.options.dry_run {
             let counted: Vec<Counted> = self.store.db().rows(&sql::CLEAN_COUNT, of).await?;
-            let kept = |table: &str| table == "load" && self.options.keep_loads;
+            let kept = |table: &str| KEPT_WITH_LOADS.contains(&table) && self.options.keep_loads;
             let rows = counted
                 .into_iter()
                 .map(|Counted(table, rows)| (table, rows));
@@ -299,8 +302,9 @@ impl Cleaning {
             ("attempt", &sql::CLEAN_ATTEMPT),
             ("output", &sql::CLEAN_OUTPUT),
             ("load", &sql::CLEAN_LOAD),
+            ("check_result", &sql::CLEAN_CHECK_RESULT),
         ] {
-            if table != "load" || !self.options.keep_loads {
+            if !KEPT_WITH_LOADS.contains(&table) || !self.options.keep_loads {
                 steps.push((delete, of.clone()));
                 tables.push(Some(table));
             }

@@ -50,6 +50,7 @@ static STEPS: &[Known] = steps! {
     7 "0007_audit_chain",
     8 "0008_outbox_dag",
     9 "0009_found",
+    10 "0010_check_results",
 };
 
 /// What comes before each step: the table of steps, and nobody else taking any.

@@ -12,7 +12,7 @@ mod secrets;
 pub use access::{AttemptsRow, GrantRow, SessionRow, TokenRow, UserRow};
 pub use changes::{Changes, Highest, Recovered};
 pub use head::RunHead;
-pub use history::{AssetEventRow, AttemptEnd, AttemptRow, LoadRow, OutboxRow, OutputRow};
+pub use history::{AssetEventRow, AttemptEnd, AttemptRow, CheckRow, LoadRow, OutboxRow, OutputRow};
 pub use people::{
     AuditRow, BackfillDateRow, BackfillRow, BackfillState, DateState, PoolRow, Reprocess,
     SkippedTickRow,

@@ -59,6 +59,8 @@ impl Host for Silent {
 
     fn load(&self, _: tidemill_core::protocol::Load) {}
 
+    fn check(&self, _: tidemill_core::protocol::CheckResult) {}
+
     fn progress(&self, _: f64, _: &str) {}
 
     fn is_cancelled(&self) -> bool {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use tidemill_core::operator::{BoxFuture, Connection, Host, Level, TaskError, TaskResult};
-use tidemill_core::protocol::Load;
+use tidemill_core::protocol::{CheckResult, Load};
 use tidemill_core::time::Timestamp;
 use tidemill_core::wire::{Asked, Given};
 use tidemill_logs::{AttemptLog, Entry};
@@ -109,6 +109,8 @@ pub(crate) struct WorkerHost {
     pub(crate) log: AttemptLog,
     /// What the attempt loaded, for the report of its end.
     pub(crate) loads: Mutex<Vec<Load>>,
+    /// What came of its checks, likewise.
+    pub(crate) checks: Mutex<Vec<CheckResult>>,
 }
 
 impl WorkerHost {
@@ -116,6 +118,11 @@ impl WorkerHost {
     pub(crate) fn take_loads(&self) -> Vec<Load> {
         // A task that panicked has loaded what it had loaded.
         std::mem::take(&mut *self.loads.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What came of checks so far.
+    pub(crate) fn take_checks(&self) -> Vec<CheckResult> {
+        std::mem::take(&mut *self.checks.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     async fn ask(&self, what: Asked) -> TaskResult<Given> {
@@ -171,6 +178,11 @@ impl Host for WorkerHost {
     fn load(&self, load: Load) {
         let mut loads = self.loads.lock().unwrap_or_else(PoisonError::into_inner);
         loads.push(load);
+    }
+
+    fn check(&self, result: CheckResult) {
+        let mut checks = self.checks.lock().unwrap_or_else(PoisonError::into_inner);
+        checks.push(result);
     }
 
     fn is_cancelled(&self) -> bool {

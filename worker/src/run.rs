@@ -216,8 +216,11 @@ impl Run {
                 if let Report::Failed { error, .. } = &report {
                     self.host.log(Level::Error, &error.to_string());
                 }
-                if let Report::Done { loads, .. } | Report::Failed { loads, .. } = &mut report {
+                if let Report::Done { loads, checks, .. } | Report::Failed { loads, checks, .. } =
+                    &mut report
+                {
                     *loads = self.host.take_loads();
+                    *checks = self.host.take_checks();
                 }
                 Event::Report { attempt, report }
             }
@@ -291,6 +294,7 @@ fn came(outcome: Outcomes) -> Came {
             Ok(output) => Report::Done {
                 output,
                 loads: Vec::new(),
+                checks: Vec::new(),
             },
             Err(error) => Report::failed(error),
         },
@@ -299,6 +303,7 @@ fn came(outcome: Outcomes) -> Came {
             error: Box::new(error),
             job_ended: true,
             loads: Vec::new(),
+            checks: Vec::new(),
         },
         Ok(Outcome::Deferred { handle, wait, why }) => return Came::Waits { handle, wait, why },
         Err(error) => Report::failed(error),

@@ -38,7 +38,7 @@ pub(crate) struct CleanArgs {
     /// Only count what would go.
     #[arg(long)]
     dry_run: bool,
-    /// Keep the monitoring table: what was loaded, with how many rows.
+    /// Keep the monitoring table: what was loaded, with how many rows, and what came of checks.
     #[arg(long)]
     keep_loads: bool,
     /// Take old lines of the audit log away, too, from its beginning to the first that is newer; not with `--dag`.

@@ -107,15 +107,18 @@ impl Ready {
 
     fn did(&self, outcome: TaskResult<Outcome>) -> Did {
         let loads = || self.host.seen(|seen| std::mem::take(&mut seen.loads));
+        let checks = || self.host.seen(|seen| std::mem::take(&mut seen.checks));
         let failed = |error, job_ended| Report::Failed {
             error: Box::new(error),
             job_ended,
             loads: loads(),
+            checks: checks(),
         };
         Did::Report(match outcome {
             Ok(Outcome::Done(output)) => Report::Done {
                 output: (!output.is_null()).then(|| output.to_string().into()),
                 loads: loads(),
+                checks: checks(),
             },
             Ok(Outcome::Skipped { why }) => Report::Skipped { why: why.into() },
             Ok(Outcome::Failed(error)) => failed(error, true),

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use tidemill_core::operator::{BoxFuture, Connection, Host, Level, TaskError, TaskResult};
-use tidemill_core::protocol::Load;
+use tidemill_core::protocol::{CheckResult, Load};
 use tidemill_operators::http::{Clients, Machine};
 
 use super::clock::{Clock, Sleep, Sleeper};
@@ -57,6 +57,7 @@ pub(super) struct Seen {
     pub(super) log: Vec<LogLine>,
     pub(super) progress: Vec<(f64, String)>,
     pub(super) loads: Vec<Load>,
+    pub(super) checks: Vec<CheckResult>,
 }
 
 /// What one attempt, or one look at what it waits for, sees.
@@ -162,6 +163,10 @@ impl Host for FakeHost {
 
     fn load(&self, load: Load) {
         self.seen(|seen| seen.loads.push(load));
+    }
+
+    fn check(&self, result: CheckResult) {
+        self.seen(|seen| seen.checks.push(result));
     }
 
     fn is_cancelled(&self) -> bool {

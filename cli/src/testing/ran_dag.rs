@@ -9,7 +9,7 @@ use tidemill_core::author::Dag;
 use tidemill_core::graph::Graph;
 use tidemill_core::id::nearest;
 use tidemill_core::operator::{ErrorKind, TaskError};
-use tidemill_core::protocol::{InstanceRef, Load, RunNo};
+use tidemill_core::protocol::{CheckResult, InstanceRef, Load, RunNo};
 use tidemill_core::span;
 use tidemill_core::state::{RunState, TaskState};
 use tidemill_core::time::Timestamp;
@@ -33,6 +33,7 @@ pub struct RanDag {
     instances: Vec<Instance>,
     order: Vec<String>,
     loads: Vec<Loaded>,
+    checks: Vec<Checked>,
     alerts: Vec<String>,
     assets: Vec<String>,
 }
@@ -44,6 +45,15 @@ pub struct Loaded {
     pub task: String,
     /// What.
     pub load: Load,
+}
+
+/// What came of a check that a task made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checked {
+    /// Which task, or instance of it.
+    pub task: String,
+    /// What came of it.
+    pub result: CheckResult,
 }
 
 #[derive(Debug)]
@@ -91,6 +101,7 @@ impl RanDag {
         let of_run = |of: &InstanceRef| of.run == run;
         let began = rows.began.iter().filter(|(of, _)| of_run(of));
         let loads = rows.loads.iter().filter(|load| of_run(&load.of));
+        let checks = rows.checks.iter().filter(|check| of_run(&check.of));
         let alerts = rows.outbox.iter().filter(|alert| alert.run == Some(run));
         let assets = rows.asset_events.iter();
         let assets = assets.filter(|event| event.by.as_ref().is_some_and(of_run));
@@ -105,6 +116,12 @@ impl RanDag {
                 .map(|row| Loaded {
                     task: name(row.of),
                     load: row.load.clone(),
+                })
+                .collect(),
+            checks: checks
+                .map(|row| Checked {
+                    task: name(row.of),
+                    result: row.result.clone(),
                 })
                 .collect(),
             alerts: alerts
@@ -288,6 +305,12 @@ impl RanDag {
     #[must_use]
     pub fn loads(&self) -> &[Loaded] {
         &self.loads
+    }
+
+    /// What came of checks, in the order in which it was recorded.
+    #[must_use]
+    pub fn checks(&self) -> &[Checked] {
+        &self.checks
     }
 
     /// The alerts that were decided: `failure of load to oncall`.

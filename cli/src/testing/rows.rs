@@ -9,8 +9,8 @@ use tidemill_core::state::{RunState, TaskState};
 use tidemill_core::time::Timestamp;
 use tidemill_scheduler::engine::{Taken, Wanted};
 use tidemill_store::record::{
-    AssetEventRow, AttemptRow, Changes, LoadRow, OutboxRow, Recovered, RunRow, TaskDetailRow,
-    TaskRow,
+    AssetEventRow, AttemptRow, Changes, CheckRow, LoadRow, OutboxRow, Recovered, RunRow,
+    TaskDetailRow, TaskRow,
 };
 
 #[derive(Default)]
@@ -22,6 +22,7 @@ pub(super) struct Rows {
     pub(super) attempts: Vec<AttemptRow>,
     pub(super) outputs: BTreeMap<AttemptNo, Arc<str>>,
     pub(super) loads: Vec<LoadRow>,
+    pub(super) checks: Vec<CheckRow>,
     pub(super) asset_events: Vec<AssetEventRow>,
     pub(super) outbox: Vec<OutboxRow>,
     /// When instances first began, in that order.
@@ -52,6 +53,7 @@ impl Rows {
         self.outputs
             .extend(outputs.map(|row| (row.attempt, row.value)));
         self.loads.extend(changes.loads);
+        self.checks.extend(changes.checks);
         self.asset_events.extend(changes.asset_events);
         self.outbox.extend(changes.outbox);
     }

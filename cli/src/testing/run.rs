@@ -13,7 +13,7 @@ use tidemill_core::operator::{
     TaskResult,
 };
 use tidemill_core::params;
-use tidemill_core::protocol::Load;
+use tidemill_core::protocol::{CheckResult, Load};
 use tidemill_core::span;
 use tidemill_core::spec::{TaskKind, TaskSpec};
 
@@ -164,6 +164,7 @@ impl<'a> TaskRun<'a> {
             log: seen.log,
             progress: seen.progress,
             loads: seen.loads,
+            checks: seen.checks,
             took: clock.passed(),
             resumes,
         }
@@ -231,7 +232,10 @@ async fn to_the_end(ready: Ready) -> (TaskResult<Outcome>, u32) {
         resumes += 1;
         assert!(resumes <= RESUMES_MAX, "the task waits for ever: {why}");
         // Only what is recorded after the last wait goes out with the report of the end.
-        ready.host.seen(|seen| seen.loads.clear());
+        ready.host.seen(|seen| {
+            seen.loads.clear();
+            seen.checks.clear();
+        });
         ready.host.wait(wait).await;
         if ready.host.is_cancelled() {
             let cancelled = ready.task.cancel(&ready.ctx, Some(handle)).await;
@@ -258,6 +262,8 @@ pub struct Ran {
     pub progress: Vec<(f64, String)>,
     /// What it put on record as loaded.
     pub loads: Vec<Load>,
+    /// What it put on record of checks.
+    pub checks: Vec<CheckResult>,
     /// How much virtual time it took.
     pub took: Duration,
     /// How often it was resumed after it was deferred.

@@ -80,6 +80,7 @@ impl<'a> Worker<'a> {
             let done = Report::Done {
                 output: Some(output.to_string().into()),
                 loads: Vec::new(),
+                checks: Vec::new(),
             };
             return vec![Report::Started, done];
         }

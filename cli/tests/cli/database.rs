@@ -23,7 +23,7 @@ fn migrated() -> TempDir {
         (made.code, made.stdout.as_str()),
         (
             0,
-            "took step 1 (0001_tables)\ntook step 2 (0002_log_left)\ntook step 3 (0003_access)\ntook step 4 (0004_pool_note)\ntook step 5 (0005_attempt_deferred)\ntook step 6 (0006_version_index)\ntook step 7 (0007_audit_chain)\ntook step 8 (0008_outbox_dag)\ntook step 9 (0009_found)\n"
+            "took step 1 (0001_tables)\ntook step 2 (0002_log_left)\ntook step 3 (0003_access)\ntook step 4 (0004_pool_note)\ntook step 5 (0005_attempt_deferred)\ntook step 6 (0006_version_index)\ntook step 7 (0007_audit_chain)\ntook step 8 (0008_outbox_dag)\ntook step 9 (0009_found)\ntook step 10 (0010_check_results)\n"
         ),
         "{}",
         made.stderr

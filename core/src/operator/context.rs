@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{BoxFuture, LaunchKey, TaskError, TaskResult};
-use crate::protocol::Load;
+use crate::protocol::{CheckResult, Load};
 use crate::text::Values;
 use crate::time::Timestamp;
 
@@ -195,6 +195,8 @@ pub trait Host: Send + Sync + 'static {
     /// Keeps a load, complete, for the report that ends the attempt. It is on record once the attempt has ended, whether
     /// well or badly.
     fn load(&self, load: Load);
+    /// Keeps what came of a check of data, likewise.
+    fn check(&self, result: CheckResult);
     /// Whether the task should stop.
     fn is_cancelled(&self) -> bool;
     /// A client or service shared by tasks, found by its type.
@@ -322,6 +324,15 @@ impl TaskContext {
             status.clone_into(&mut load.status);
         }
         self.host.load(load);
+    }
+
+    /// Puts what came of a check of data on record: it is committed with the end of this attempt, as a load is. A check
+    /// without a time was made now.
+    pub fn record_check(&self, mut result: CheckResult) {
+        if result.at == Timestamp::default() {
+            result.at = self.host.now().into();
+        }
+        self.host.check(result.bounded());
     }
 
     /// Whether the task should stop.

@@ -33,6 +33,7 @@ impl Operator for Checks {
             .ask(database.as_ref(), &Background::at(ctx.now()))
             .await?;
         tell(ctx, &report);
+        report.record(ctx);
         match report.error() {
             Some(error) => Err(error),
             None => Ok(Outcome::Done(report)),

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use tidemill_core::operator::TaskError;
+use tidemill_core::operator::{TaskContext, TaskError};
+use tidemill_core::protocol;
 
 use super::builder::{Check, Severity};
 use super::rule::{Rule, Statistic};
@@ -135,6 +136,39 @@ impl CheckResult {
         }
     }
 
+    /// As the history of checks has it.
+    fn on_record(&self, table: &str, at: DateTime<Utc>) -> protocol::CheckResult {
+        let status = match self.status {
+            CheckStatus::Passed => "passed",
+            CheckStatus::Warned => "warned",
+            CheckStatus::Failed => "failed",
+            CheckStatus::Error => "error",
+        };
+        let severity = match self.severity {
+            Severity::Warn => "warn",
+            Severity::Error => "error",
+        };
+        protocol::CheckResult {
+            at: at.into(),
+            name: self.id.clone(),
+            table: table.to_owned(),
+            columns: self.columns.clone(),
+            kind: self.kind.clone(),
+            severity: severity.to_owned(),
+            blocking: self.blocking,
+            status: status.to_owned(),
+            expected: self.expected.clone(),
+            observed: self.observed.clone(),
+            cause: self.cause.clone(),
+            rows: self.rows,
+            rows_checked: self.checked,
+            rows_failed: self.unexpected,
+            sample: self.sample.clone(),
+            sql: self.sql.clone(),
+            rows_sql: self.rows_sql.clone(),
+        }
+    }
+
     /// Whether its task fails with it.
     #[must_use]
     pub fn blocks(&self) -> bool {
@@ -179,6 +213,14 @@ pub struct CheckReport {
 }
 
 impl CheckReport {
+    /// Puts every result on record, for the history of checks. The checks operator does it itself; a task that asks checks
+    /// on its own way, such as write–audit–publish, calls this.
+    pub fn record(&self, ctx: &TaskContext) {
+        for result in &self.results {
+            ctx.record_check(result.on_record(&self.table, self.at));
+        }
+    }
+
     /// The results that are not as they should be, those that block first, the most rows first.
     #[must_use]
     pub fn findings(&self) -> Vec<&CheckResult> {

@@ -57,6 +57,8 @@ impl Host for Watching {
     }
     fn load(&self, _: tidemill_core::protocol::Load) {}
 
+    fn check(&self, _: tidemill_core::protocol::CheckResult) {}
+
     fn progress(&self, _: f64, _: &str) {}
     fn is_cancelled(&self) -> bool {
         *self.cancelled.borrow()

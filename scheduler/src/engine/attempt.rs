@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tidemill_core::operator::{ErrorKind, TaskError};
-use tidemill_core::protocol::{AttemptRef, Load, Report, Verdict};
+use tidemill_core::protocol::{AttemptRef, CheckResult, Load, Report, Verdict};
 use tidemill_core::spec::TaskKind;
 use tidemill_core::state::TaskState;
 use tidemill_core::time::Timestamp;
-use tidemill_store::record::{AttemptEnd, AttemptRow, LoadRow, OutputRow, Said};
+use tidemill_store::record::{AttemptEnd, AttemptRow, CheckRow, LoadRow, OutputRow, Said};
 
 use super::run::{At, Run};
 use super::slot::{Moment, UNKNOWN_HANDLE};
@@ -56,7 +56,15 @@ impl World {
         match report {
             Report::Started => self.started(run, at),
             Report::Deferred { handle, why, .. } => self.deferred(run, at, handle, why),
-            Report::Done { output, loads } => self.done(run, at, output, loads),
+            Report::Done {
+                output,
+                loads,
+                checks,
+            } => {
+                self.loaded(run, at, loads);
+                self.checked(run, at, checks);
+                self.done(run, at, output);
+            }
             Report::Skipped { why } => {
                 let cause = Cause::plain(&why);
                 self.end_attempt(run, at, AttemptEnd::Skipped, cause);
@@ -66,8 +74,10 @@ impl World {
                 error,
                 job_ended,
                 loads,
+                checks,
             } => {
                 self.loaded(run, at, loads);
+                self.checked(run, at, checks);
                 self.failed(run, at, &error, job_ended);
             }
             Report::HandedOver => self.handed_over(run, at),
@@ -144,8 +154,7 @@ impl World {
         }
     }
 
-    fn done(&mut self, run: &mut Run, at: At, output: Option<Arc<str>>, loads: Vec<Load>) {
-        self.loaded(run, at, loads);
+    fn done(&mut self, run: &mut Run, at: At, output: Option<Arc<str>>) {
         let plan = Arc::clone(&run.plan);
         let task = plan.task(at.pos);
         if let Some(output) = &output {
@@ -194,6 +203,21 @@ impl World {
                 of: run.of(at),
                 dag: run.plan.definition().id.clone(),
                 load,
+            });
+        }
+    }
+
+    fn checked(&mut self, run: &Run, at: At, checks: Vec<CheckResult>) {
+        let Some(slot) = run.slot(at) else {
+            return;
+        };
+        for (result, nth) in checks.into_iter().zip(0..) {
+            self.changes.checks.push(CheckRow {
+                attempt: slot.attempt,
+                nth,
+                of: run.of(at),
+                dag: run.plan.definition().id.clone(),
+                result,
             });
         }
     }

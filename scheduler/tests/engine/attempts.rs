@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use tidemill_core::operator::{ErrorKind, LaunchKey, TaskError};
-use tidemill_core::protocol::{Load, Report, RunNo, Verdict};
+use tidemill_core::protocol::{CheckResult, Load, Report, RunNo, Verdict};
 use tidemill_core::span::{hours, minutes, seconds};
 use tidemill_core::spec::{Definition, Moment};
 use tidemill_core::state::{RunState, TaskState};
@@ -374,7 +374,7 @@ fn an_approval_that_nobody_answers_takes_its_default_or_fails() {
 }
 
 #[test]
-fn loads_are_on_record_whether_the_attempt_succeeded_or_failed() {
+fn loads_and_checks_are_on_record_whether_the_attempt_succeeded_or_failed() {
     let mut kit = Kit::of(retried());
     let run = kit.trigger("d");
     let load = |rows| Load {
@@ -382,16 +382,22 @@ fn loads_are_on_record_whether_the_attempt_succeeded_or_failed() {
         rows_loaded: rows,
         ..Load::default()
     };
+    let check = |name: &str| CheckResult {
+        name: name.to_owned(),
+        ..CheckResult::default()
+    };
     let report = Report::Failed {
         error: Box::new(TaskError::transient("503")),
         job_ended: true,
         loads: vec![load(1)],
+        checks: vec![check("a")],
     };
     kit.report(run, "a", report);
     kit.advance(seconds(10));
     let report = Report::Done {
         output: None,
         loads: vec![load(2), load(3)],
+        checks: vec![check("a"), check("b")],
     };
     kit.report(run, "a", report);
     let rows: Vec<(u32, i64)> = kit
@@ -401,6 +407,13 @@ fn loads_are_on_record_whether_the_attempt_succeeded_or_failed() {
         .map(|row| (row.nth, row.load.rows_loaded))
         .collect();
     assert_eq!(rows, [(0, 1), (0, 2), (1, 3)]);
+    let rows: Vec<(u32, &str)> = kit
+        .mirror
+        .checks
+        .values()
+        .map(|row| (row.nth, &*row.result.name))
+        .collect();
+    assert_eq!(rows, [(0, "a"), (0, "a"), (1, "b")]);
 }
 
 #[test]

@@ -372,6 +372,7 @@ impl Kit {
         let report = Report::Done {
             output: Some(output.to_string().into()),
             loads: Vec::new(),
+            checks: Vec::new(),
         };
         assert_eq!(self.report(run, name, report), Verdict::Recorded);
     }

@@ -12,9 +12,9 @@ use tidemill_core::version::Version;
 use tidemill_scheduler::engine::{Filter, Wanted};
 use tidemill_store::record::{
     AssetEventRow, AttemptRow, AuditRow, BackfillDateRow, BackfillRow, BackfillState, Changes,
-    CleanupRow, ConnectionRow, DagRow, Highest, LoadRow, OutboxRow, OutputRow, PoolRow, Recovered,
-    RunRow, SecretHead, SkippedTickRow, TaskDetailRow, TaskNameRow, TaskRow, VariableRow,
-    VersionRow, WaitingAssetRow,
+    CheckRow, CleanupRow, ConnectionRow, DagRow, Highest, LoadRow, OutboxRow, OutputRow, PoolRow,
+    Recovered, RunRow, SecretHead, SkippedTickRow, TaskDetailRow, TaskNameRow, TaskRow,
+    VariableRow, VersionRow, WaitingAssetRow,
 };
 
 /// Every row by its key.
@@ -34,6 +34,7 @@ pub(crate) struct Mirror {
     pub(crate) attempts: BTreeMap<AttemptNo, AttemptRow>,
     pub(crate) outputs: BTreeMap<AttemptNo, OutputRow>,
     pub(crate) loads: BTreeMap<(AttemptNo, u32), LoadRow>,
+    pub(crate) checks: BTreeMap<(AttemptNo, u32), CheckRow>,
     pub(crate) cleanups: BTreeMap<AttemptNo, CleanupRow>,
     pub(crate) asset_events: BTreeMap<i64, AssetEventRow>,
     pub(crate) waits: BTreeMap<(DagId, Arc<str>), WaitingAssetRow>,
@@ -242,6 +243,9 @@ impl Mirror {
         }
         for row in &changes.loads {
             insert(&mut self.loads, (row.attempt, row.nth), row.clone());
+        }
+        for row in &changes.checks {
+            insert(&mut self.checks, (row.attempt, row.nth), row.clone());
         }
         each_once(changes.cleanups.iter().map(|row| row.of.attempt));
         for row in &changes.cleanups {

@@ -442,6 +442,7 @@ pub(crate) fn report_for(task: &str, how: u16) -> Report {
         _ => Report::Done {
             output: (!output.is_null()).then(|| output.to_string().into()),
             loads: Vec::new(),
+            checks: Vec::new(),
         },
     }
 }

@@ -215,6 +215,7 @@ fn parts<S: Sheet>(changes: &Changes, audits: &[Bound<'_>]) -> Vec<Part<S>> {
     to.add(&sql::ATTEMPT_ADD, &changes.attempts);
     to.add(&sql::OUTPUT_ADD, &changes.outputs);
     to.add(&sql::LOAD_ADD, &changes.loads);
+    to.add(&sql::CHECK_RESULT_ADD, &changes.checks);
     let done: HashSet<_> = changes.cleanups_done.iter().collect();
     to.add(
         &sql::CLEANUP_PUT,

@@ -6,7 +6,7 @@ use tidemill_core::id::DagId;
 use tidemill_core::state::{RunState, RunType};
 use tidemill_core::time::Timestamp;
 
-use crate::record::{LoadRow, RunHead, RunRow};
+use crate::record::{CheckRow, LoadRow, RunHead, RunRow};
 
 /// These DAGs as one text, for statements that narrow a list to them: no name has a `/` in it.
 pub(crate) fn listed(among: Option<&[DagId]>) -> Option<String> {
@@ -26,7 +26,7 @@ pub(super) const EVER: Range<Timestamp> =
 /// The last row of a page; the next page begins after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cursor {
-    /// The start of a run, or the end of a load.
+    /// The start of a run, the end of a load, or the time of a check.
     pub at: Timestamp,
     /// The number of the run, or of the attempt.
     pub id: i64,
@@ -69,6 +69,16 @@ impl From<&LoadRow> for Cursor {
             at: load.load.ended_at,
             id: load.attempt.0,
             nth: load.nth,
+        }
+    }
+}
+
+impl From<&CheckRow> for Cursor {
+    fn from(check: &CheckRow) -> Self {
+        Self {
+            at: check.result.at,
+            id: check.attempt.0,
+            nth: check.nth,
         }
     }
 }
@@ -125,6 +135,36 @@ impl Default for LoadFilter {
             among: None,
             destination: None,
             ended: EVER,
+            status: None,
+        }
+    }
+}
+
+/// Which results of checks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckFilter {
+    /// Of this DAG.
+    pub dag: Option<DagId>,
+    /// Of these DAGs alone: those that somebody may see, if that is not all.
+    pub among: Option<Vec<DagId>>,
+    /// Of this table.
+    pub table: Option<String>,
+    /// Of checks that are called like this.
+    pub name: Option<String>,
+    /// Which were found within.
+    pub at: Range<Timestamp>,
+    /// With this status.
+    pub status: Option<String>,
+}
+
+impl Default for CheckFilter {
+    fn default() -> Self {
+        Self {
+            dag: None,
+            among: None,
+            table: None,
+            name: None,
+            at: EVER,
             status: None,
         }
     }

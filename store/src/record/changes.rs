@@ -6,9 +6,9 @@ use tidemill_core::id::DagId;
 use tidemill_core::protocol::AttemptNo;
 
 use super::{
-    AssetEventRow, AttemptRow, AuditRow, BackfillDateRow, BackfillRow, CleanupRow, ConnectionRow,
-    DagRow, LoadRow, OutboxRow, OutputRow, PoolRow, RunRow, SecretHead, SkippedTickRow,
-    TaskDetailRow, TaskNameRow, TaskRow, VariableRow, VersionRow, WaitingAssetRow,
+    AssetEventRow, AttemptRow, AuditRow, BackfillDateRow, BackfillRow, CheckRow, CleanupRow,
+    ConnectionRow, DagRow, LoadRow, OutboxRow, OutputRow, PoolRow, RunRow, SecretHead,
+    SkippedTickRow, TaskDetailRow, TaskNameRow, TaskRow, VariableRow, VersionRow, WaitingAssetRow,
 };
 
 /// Everything that one commit writes. Each row is there once, as it stands at the end; rows that point to others come
@@ -53,6 +53,8 @@ pub struct Changes {
     pub outputs: Vec<OutputRow>,
     /// Inserted.
     pub loads: Vec<LoadRow>,
+    /// Inserted.
+    pub checks: Vec<CheckRow>,
     /// Inserted or replaced.
     pub cleanups: Vec<CleanupRow>,
     /// Deleted, after `cleanups` were written.

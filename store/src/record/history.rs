@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tidemill_core::id::DagId;
 use tidemill_core::operator::ErrorKind;
-use tidemill_core::protocol::{AttemptNo, InstanceRef, Load, RunNo};
+use tidemill_core::protocol::{AttemptNo, CheckResult, InstanceRef, Load, RunNo};
 use tidemill_core::spec::Severity;
 use tidemill_core::time::Timestamp;
 
@@ -119,6 +119,21 @@ pub struct LoadRow {
     pub dag: DagId,
     /// What was loaded.
     pub load: Load,
+}
+
+/// Table `check_result`: what came of a check that an attempt made, in the commit that ended it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckRow {
+    /// The attempt.
+    pub attempt: AttemptNo,
+    /// Which of the attempt's checks, from 0; `(attempt, nth)` is unique.
+    pub nth: u32,
+    /// Of which instance.
+    pub of: InstanceRef,
+    /// The DAG.
+    pub dag: DagId,
+    /// What came of it.
+    pub result: CheckResult,
 }
 
 /// Table `asset_event`, key `id`: an asset changed.

@@ -1,11 +1,11 @@
 //! What happened.
 
 use tidemill_core::id::DagId;
-use tidemill_core::protocol::{AttemptNo, InstanceRef, Load, RunNo, TaskNo};
+use tidemill_core::protocol::{AttemptNo, CheckResult, InstanceRef, Load, RunNo, TaskNo};
 
 use crate::bind::{Sheet, Write};
 use crate::read::{BadCell, Read, Reader};
-use crate::record::{AssetEventRow, AttemptRow, LoadRow, OutboxRow, OutputRow};
+use crate::record::{AssetEventRow, AttemptRow, CheckRow, LoadRow, OutboxRow, OutputRow};
 
 impl Write for AttemptRow {
     const TABLE: &'static str = <AttemptRow as Read>::TABLE;
@@ -138,6 +138,70 @@ impl Read for LoadRow {
                 bytes_billed: from.opt_int()?,
                 status: from.string()?,
                 error: from.opt_string()?,
+            },
+        })
+    }
+}
+
+impl Write for CheckRow {
+    const TABLE: &'static str = <CheckRow as Read>::TABLE;
+
+    fn write<S: Sheet>(&self, to: &mut S) {
+        let result = &self.result;
+        to.int(Some(self.attempt.0));
+        to.count(self.nth);
+        to.instance(self.of);
+        to.key(self.dag.as_str());
+        to.key(&result.table);
+        to.key(&result.name);
+        to.time(Some(result.at));
+        to.text(Some(&result.kind));
+        // Lists of texts always serialise.
+        let columns = serde_json::to_string(&result.columns);
+        to.text(Some(&columns.unwrap_or_default()));
+        to.text(Some(&result.severity));
+        to.flag(Some(result.blocking));
+        to.text(Some(&result.status));
+        to.text(Some(&result.expected));
+        to.text(Some(&result.observed));
+        to.text(Some(&result.cause));
+        to.int(result.rows);
+        to.int(result.rows_checked);
+        to.int(result.rows_failed);
+        let sample = serde_json::to_string(&result.sample);
+        to.text(Some(&sample.unwrap_or_default()));
+        to.text(result.sql.as_deref());
+        to.text(result.rows_sql.as_deref());
+    }
+}
+
+impl Read for CheckRow {
+    const TABLE: &'static str = "check_result";
+
+    fn read(from: &mut Reader<'_>) -> Result<Self, BadCell> {
+        Ok(Self {
+            attempt: AttemptNo(from.int()?),
+            nth: from.count()?,
+            of: from.instance()?,
+            dag: from.name()?,
+            result: CheckResult {
+                table: from.string()?,
+                name: from.string()?,
+                at: from.time()?,
+                kind: from.string()?,
+                columns: from.json()?,
+                severity: from.string()?,
+                blocking: from.flag()?,
+                status: from.string()?,
+                expected: from.string()?,
+                observed: from.string()?,
+                cause: from.string()?,
+                rows: from.opt_int()?,
+                rows_checked: from.opt_int()?,
+                rows_failed: from.opt_int()?,
+                sample: from.json()?,
+                sql: from.opt_string()?,
+                rows_sql: from.opt_string()?,
             },
         })
     }

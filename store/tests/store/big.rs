@@ -89,6 +89,13 @@ pub(crate) fn statements(postgres: bool, runs: u32) -> Vec<String> {
              FROM {r}, {t} WHERE t.i % 10 = 0 ORDER BY 1"
         ),
         format!(
+            "INSERT INTO check_result (attempt, nth, run_id, task_no, map_index, dag, of_table, name, checked_at, kind, columns, \
+             severity, blocking, status, expected, observed, cause, sample) \
+             SELECT r.i * {TASKS} + t.i, 0, r.i, t.i, -1, 'dag_' || (r.i % 20), 'table_' || (r.i % 100), 'unique(a)', {ended}, \
+             'unique', '[]', 'error', {yes}, CASE WHEN r.i % 100 = 0 THEN 'failed' ELSE 'passed' END, '', '', '', '[]' \
+             FROM {r}, {t} WHERE t.i % 10 = 0 ORDER BY 1"
+        ),
+        format!(
             "INSERT INTO output (attempt, run_id, task_no, map_index, value, listed) \
              SELECT r.i * {TASKS} + t.i, r.i, t.i, -1, '[1]', {yes} FROM {r}, {t} WHERE t.i % 20 = 0 ORDER BY 1"
         ),

@@ -49,6 +49,8 @@ fn history() -> Changes {
         all.outputs.push(output_row(id, instance(id, 0)));
         all.loads
             .push(load_row(id, 0, instance(id, 0), version.dag.as_str()));
+        all.checks
+            .push(check_row(id, 0, instance(id, 0), version.dag.as_str()));
     }
     all.cleanups = vec![cleanup_row(5, instance(5, 0))];
     let mut over = backfill_row(4, "crm");
@@ -89,7 +91,15 @@ async fn count(place: &Place, table: &str) -> i64 {
     place.ask(&format!("SELECT count(*) FROM {table}")).await
 }
 
-const OF_RUNS: [&str; 6] = ["run", "task", "task_detail", "attempt", "output", "load"];
+const OF_RUNS: [&str; 7] = [
+    "run",
+    "task",
+    "task_detail",
+    "attempt",
+    "output",
+    "load",
+    "check_result",
+];
 
 pub(crate) async fn whole_runs_go_and_those_still_needed_stay(place: &Place) {
     let leader = lead(&place.store).await;
@@ -149,6 +159,7 @@ pub(crate) async fn what_is_of_no_run_goes_by_age(place: &Place) {
     let went = steps(&place.store, options.clone()).await;
     assert_eq!((total(&went, "run"), count(place, "run").await), (20, 4));
     assert_eq!((total(&went, "load"), count(place, "load").await), (0, 24));
+    assert_eq!(count(place, "check_result").await, 24);
     // What waits to be used, and what is not told yet, stays.
     assert_eq!(
         (

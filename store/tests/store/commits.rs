@@ -195,6 +195,8 @@ pub(crate) async fn what_a_database_cannot_hold_is_made_fit_and_wedges_nobody(pl
     changes.asset_waits = vec![wait_row("crm", &long)];
     changes.outbox = vec![outbox_row(1, &long), outbox_row(2, &format!("{long}2"))];
     changes.loads[0].load.destination = long.clone();
+    changes.checks[0].result.table = long.clone();
+    changes.checks[0].result.name = format!("{long}\0");
     put(&leader, 1, &changes).await;
     let found = place.store.recover().await.expect("it reads");
     assert_eq!(&*found.runs[0].params, "a\u{fffd}b");

@@ -19,6 +19,7 @@ mod outboxes;
 mod pages;
 mod place;
 mod plans;
+mod results;
 mod round_trip;
 mod sample;
 mod schema;
@@ -128,6 +129,11 @@ on_both! {
         things_are_found_by_their_names;
     plans:
         nothing_reads_a_whole_table;
+    results:
+        checks_are_listed_page_after_page,
+        each_check_comes_once_with_its_last_results,
+        loads_are_summed_day_by_day,
+        rows_come_with_the_names_of_their_run_and_task;
     round_trip:
         a_row_that_is_replaced_has_nothing_of_the_old_one,
         every_active_row_comes_back_as_it_was_written;

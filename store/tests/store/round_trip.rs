@@ -65,6 +65,7 @@ pub(crate) fn everything() -> Changes {
             output_row(99, instance(1, 0)),
         ],
         loads: vec![load_row(100, 0, instance(1, 0), "crm")],
+        checks: vec![check_row(100, 0, instance(1, 0), "crm")],
         cleanups: vec![cleanup_row(200, instance(2, 0))],
         cleanups_done: vec![],
         asset_events: vec![event_row(2)],
@@ -181,6 +182,7 @@ pub(crate) async fn a_row_that_is_replaced_has_nothing_of_the_old_one(place: &Pl
     next.asset_waits[0].last_event = 9;
     next.asset_waits_used = vec![(dag_id("crm"), text("a")), (dag_id("crm"), text("b"))];
     (next.attempts, next.outputs, next.loads) = (vec![], vec![], vec![]);
+    next.checks = vec![];
     (next.asset_events, next.audits) = (vec![], vec![]);
     put(&leader, 2, &next).await;
     let found = place.store.recover().await.expect("it reads");

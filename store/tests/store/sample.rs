@@ -6,14 +6,14 @@ use tidemill_core::author::Dag;
 use tidemill_core::id::{DagId, TaskId};
 use tidemill_core::operator::ErrorKind;
 use tidemill_core::protocol::{
-    AttemptNo, AttemptRef, InstanceRef, Load, NOT_MAPPED, RunNo, TaskNo,
+    AttemptNo, AttemptRef, CheckResult, InstanceRef, Load, NOT_MAPPED, RunNo, TaskNo,
 };
 use tidemill_core::spec::Severity;
 use tidemill_core::state::{RunState, RunType, TaskState};
 use tidemill_core::time::Timestamp;
 use tidemill_store::record::{
     AssetEventRow, AttemptEnd, AttemptRow, AuditRow, BackfillDateRow, BackfillRow, BackfillState,
-    CleanupRow, ConnectionRow, DagRow, DateState, LoadRow, OutboxRow, OutputRow, PoolRow,
+    CheckRow, CleanupRow, ConnectionRow, DagRow, DateState, LoadRow, OutboxRow, OutputRow, PoolRow,
     Reprocess, RunRow, Said, SecretHead, SkippedTickRow, TaskDetailRow, TaskNameRow, TaskRow,
     Touch, VariableRow, VersionRow, WaitingAssetRow,
 };
@@ -230,6 +230,40 @@ pub(crate) fn load_row(attempt: i64, nth: u32, of: InstanceRef, dag: &str) -> Lo
             bytes_billed: Some(6),
             status: "success".to_owned(),
             error: Some(HOSTILE.to_owned()),
+        },
+    }
+}
+
+pub(crate) fn check_row(attempt: i64, nth: u32, of: InstanceRef, dag: &str) -> CheckRow {
+    CheckRow {
+        attempt: AttemptNo(attempt),
+        nth,
+        of,
+        dag: dag_id(dag),
+        result: CheckResult {
+            at: at(41 + i64::from(nth)),
+            name: "not_null(id)".to_owned(),
+            table: "crm.tickets".to_owned(),
+            columns: vec!["id".to_owned(), HOSTILE.to_owned()],
+            kind: "not_null".to_owned(),
+            severity: "error".to_owned(),
+            blocking: true,
+            status: "failed".to_owned(),
+            expected: "every id is there".to_owned(),
+            observed: HOSTILE.to_owned(),
+            cause: "2 of 9 rows have no id".to_owned(),
+            rows: Some(9),
+            rows_checked: Some(8),
+            rows_failed: Some(2),
+            sample: vec![
+                [
+                    ("id".to_owned(), None),
+                    ("b".to_owned(), Some(HOSTILE.to_owned())),
+                ]
+                .into(),
+            ],
+            sql: Some("SELECT 1".to_owned()),
+            rows_sql: Some(HOSTILE.to_owned()),
         },
     }
 }

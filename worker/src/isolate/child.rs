@@ -20,7 +20,7 @@ use tidemill_core::operator::{
     BoxFuture, Connection, Host, Level, OrFail as _, Outcome, Registry, TaskContext, TaskError,
     TaskResult,
 };
-use tidemill_core::protocol::Load;
+use tidemill_core::protocol::{CheckResult, Load};
 use tidemill_core::wire::{Asked, Given, OUTPUT_BYTES_MAX};
 use tidemill_process::{LINE_BYTES_MAX, end_own_descendants};
 use tokio::runtime::{Builder, Runtime};
@@ -282,6 +282,10 @@ impl Host for ChildHost {
 
     fn load(&self, load: Load) {
         self.worker.send(&Up::Load(Box::new(load)));
+    }
+
+    fn check(&self, result: CheckResult) {
+        self.worker.send(&Up::Check(Box::new(result)));
     }
 
     fn is_cancelled(&self) -> bool {

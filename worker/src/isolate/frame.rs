@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tidemill_core::operator::{Level, Outcome, TaskError, TaskResult};
-use tidemill_core::protocol::Load;
+use tidemill_core::protocol::{CheckResult, Load};
 use tidemill_core::wire::{Asked, Given};
 
 use super::Job;
@@ -41,6 +41,8 @@ pub(super) enum Up {
     Progress(f64, String),
     /// What it loaded.
     Load(Box<Load>),
+    /// What came of a check.
+    Check(Box<CheckResult>),
     /// A question, with its number.
     Ask(u64, Asked),
     /// Last of all: how it went.

@@ -223,6 +223,7 @@ impl Talk {
             Up::Log(level, line) => self.host.log(level, &line),
             Up::Progress(part, words) => self.host.progress(part, &words),
             Up::Load(load) => self.host.load(*load),
+            Up::Check(result) => self.host.check(*result),
             Up::Ask(number, what) => {
                 let found = match what {
                     Asked::Connection(name) => self.host.connection(&name).await.map(Given::from),

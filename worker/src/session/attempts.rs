@@ -80,6 +80,7 @@ impl Session {
                 .logs
                 .open((self.config.wall)(), run_of.attempt, run_of.into()),
             loads: std::sync::Mutex::default(),
+            checks: std::sync::Mutex::default(),
         };
         let run = Run {
             order,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tidemill_core::operator::TaskResult;
-use tidemill_core::protocol::{LogChunk, Report};
+use tidemill_core::protocol::{CheckResult, LogChunk, Report};
 use tidemill_core::wire::{FromWorker, Given};
 use tidemill_logs::LogBook;
 use tokio::time::Instant;
@@ -36,11 +36,16 @@ impl Session {
         }
     }
 
-    /// An error may quote what nobody may see.
+    /// An error may quote what nobody may see, and so may what came of a check.
     pub(super) fn masked(&self, mut report: Report) -> Report {
         if let Report::Failed { error, .. } = &mut report {
             error.message = self.logs.masker().mask(&error.message).into_owned();
             error.help = self.logs.masker().mask(&error.help).into_owned();
+        }
+        if let Report::Done { checks, .. } | Report::Failed { checks, .. } = &mut report {
+            for text in checks.iter_mut().flat_map(CheckResult::texts_mut) {
+                *text = self.logs.masker().mask(text).into_owned();
+            }
         }
         report
     }

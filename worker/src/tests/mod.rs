@@ -16,6 +16,7 @@ fn done(output: Option<&str>) -> Report {
     Report::Done {
         output: output.map(Into::into),
         loads: Vec::new(),
+        checks: Vec::new(),
     }
 }
 

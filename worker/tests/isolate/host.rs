@@ -76,6 +76,8 @@ impl Host for Remembers {
 
     fn load(&self, _: tidemill_core::protocol::Load) {}
 
+    fn check(&self, _: tidemill_core::protocol::CheckResult) {}
+
     fn progress(&self, part: f64, words: &str) {
         let mut progress = self.progress.lock().expect("no panic");
         progress.push((part, words.to_owned()));

@@ -85,6 +85,17 @@ fn a_task_fails_with_what_blocks_and_fills_in_its_day() {
         "{:?}",
         ran.log
     );
+    let [result] = &ran.checks[..] else {
+        panic!("on record though the task failed: {:?}", ran.checks);
+    };
+    assert_eq!(result.table, "shop.orders");
+    assert_eq!(
+        (&*result.name, &*result.status, result.blocking),
+        ("not_null(customer_id)", "failed", true)
+    );
+    assert_eq!((result.rows, result.rows_failed), (Some(2), Some(1)));
+    assert_eq!(result.sample[0]["customer_id"], None);
+    assert!(result.rows_sql.is_some(), "how to see the rows");
 }
 
 struct Copy(AtomicBool);

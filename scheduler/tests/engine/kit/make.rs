@@ -14,6 +14,7 @@ pub(crate) fn done() -> Report {
     Report::Done {
         output: None,
         loads: Vec::new(),
+        checks: Vec::new(),
     }
 }
 
@@ -22,6 +23,7 @@ pub(crate) fn failed(error: TaskError, job_ended: bool) -> Report {
         error: Box::new(error),
         job_ended,
         loads: Vec::new(),
+        checks: Vec::new(),
     }
 }
 

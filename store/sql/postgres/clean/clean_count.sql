@@ -5,3 +5,4 @@ UNION ALL SELECT 'task_detail', count(*) FROM task_detail WHERE run_id = ANY ($1
 UNION ALL SELECT 'attempt', count(*) FROM attempt WHERE run_id = ANY ($1::bigint[])
 UNION ALL SELECT 'output', count(*) FROM output WHERE run_id = ANY ($1::bigint[])
 UNION ALL SELECT 'load', count(*) FROM load WHERE run_id = ANY ($1::bigint[])
+UNION ALL SELECT 'check_result', count(*) FROM check_result WHERE run_id = ANY ($1::bigint[])

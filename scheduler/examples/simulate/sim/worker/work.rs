@@ -186,6 +186,7 @@ impl Sim {
                     job_id: Some(key),
                     ..Load::default()
                 }],
+                checks: Vec::new(),
             },
             Some(JobState::Done(Fate::Failure)) => failed(TaskError::transient("it failed"), true),
             Some(JobState::Cancelled) => failed(TaskError::cancelled("it was cancelled"), true),
@@ -216,6 +217,7 @@ pub(super) fn done(output: Option<Value>) -> Report {
     Report::Done {
         output: output.map(|output| output.to_string().into()),
         loads: Vec::new(),
+        checks: Vec::new(),
     }
 }
 
@@ -224,5 +226,6 @@ fn failed(error: TaskError, job_ended: bool) -> Report {
         error: Box::new(error),
         job_ended,
         loads: Vec::new(),
+        checks: Vec::new(),
     }
 }
