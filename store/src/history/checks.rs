@@ -142,6 +142,19 @@ impl Store {
         self.db().rows(&sql::CHECKS_OF_RUN, args).await
     }
 
+    /// What came of the checks of an attempt, in the order in which it made them.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub async fn checks_of_attempt(
+        &self,
+        attempt: AttemptNo,
+        rows: u32,
+    ) -> Result<Vec<Named<CheckRow>>, StoreError> {
+        let args = Args::NONE.int(attempt.0).int(limit(rows));
+        self.db().rows(&sql::CHECKS_OF_ATTEMPT, args).await
+    }
+
     /// What came of one check that an attempt made.
     ///
     /// # Errors

@@ -120,6 +120,19 @@ impl Store {
         Ok(rows.into_iter().next())
     }
 
+    /// What an attempt loaded, in the order in which it did.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub async fn loads_of_attempt(
+        &self,
+        attempt: AttemptNo,
+        rows: u32,
+    ) -> Result<Vec<Named<LoadRow>>, StoreError> {
+        let args = Args::NONE.int(attempt.0).int(limit(rows));
+        self.db().rows(&sql::LOADS_OF_ATTEMPT, args).await
+    }
+
     /// What was loaded day by day, of what matches and ended within; by day. The status is not looked at.
     ///
     /// # Errors
@@ -171,9 +184,23 @@ impl Store {
     pub async fn loads_of_run(
         &self,
         run: RunNo,
-        (attempt, nth): (i64, i64),
+        after: (i64, i64),
         rows: u32,
     ) -> Result<Vec<LoadRow>, StoreError> {
+        let rows = self.loads_of_run_named(run, after, rows).await?;
+        Ok(rows.into_iter().map(|named| named.row).collect())
+    }
+
+    /// The same with the names of the run and of tasks.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub async fn loads_of_run_named(
+        &self,
+        run: RunNo,
+        (attempt, nth): (i64, i64),
+        rows: u32,
+    ) -> Result<Vec<Named<LoadRow>>, StoreError> {
         let args = Args::NONE.int(run.0).int(attempt).int(nth).int(limit(rows));
         self.db().rows(&sql::LOADS_OF_RUN, args).await
     }

@@ -191,6 +191,8 @@ fn asked() -> Vec<Asked> {
             &["'job_12'", "NULL", "10"],
         ),
         (statement!("history/load_of"), &["77", "0"]),
+        (statement!("history/loads_of_attempt"), &["77", "25"]),
+        (statement!("history/checks_of_attempt"), &["77", "25"]),
         (
             statement!(each "history/load_days"),
             &["@1700000000", "@1700002000", "NULL", "NULL", "NULL"],

@@ -174,6 +174,15 @@ pub(crate) async fn rows_come_with_the_names_of_their_run_and_task(place: &Place
     let check = check.expect("it reads").expect("it is there");
     assert_eq!(check.row, written.checks[1]);
     assert!(check.run.is_some() && check.task.is_some());
+    let both = place.store.checks_of_attempt(AttemptNo(2), 9).await;
+    let both: Vec<_> = both
+        .expect("it reads")
+        .into_iter()
+        .map(|named| named.row)
+        .collect();
+    assert_eq!(both, [written.checks[0].clone(), written.checks[1].clone()]);
+    let loads = place.store.loads_of_attempt(load.attempt, 1).await;
+    assert_eq!(loads.expect("it reads"), [found]);
     let none = place.store.load_of(AttemptNo(2), 99).await;
     assert_eq!(none.expect("it reads"), None);
 }
