@@ -7,11 +7,13 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use crate::audit::AuditCommand;
 use crate::backfills::BackfillCommand;
 use crate::bench::BenchCommand;
+use crate::checks::ChecksCommand;
 use crate::config;
 use crate::connections::ConnectionsCommand;
 use crate::db::DbCommand;
 use crate::deployed;
 use crate::doctor::DoctorArgs;
+use crate::loads::LoadsCommand;
 use crate::output::{Color, Output};
 use crate::pools::PoolsCommand;
 use crate::runs::RunsCommand;
@@ -86,6 +88,16 @@ pub(crate) enum Command {
     Backfill {
         #[command(subcommand)]
         command: BackfillCommand,
+    },
+    /// Look at what was loaded where: the monitoring table.
+    Loads {
+        #[command(subcommand)]
+        command: LoadsCommand,
+    },
+    /// Look at what came of checks of data.
+    Checks {
+        #[command(subcommand)]
+        command: ChecksCommand,
     },
     /// Look at pools, and set how much runs at once.
     Pools {

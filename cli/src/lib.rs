@@ -35,6 +35,7 @@ mod args;
 mod audit;
 mod backfills;
 mod bench;
+mod checks;
 mod clock;
 mod config;
 mod connections;
@@ -47,6 +48,7 @@ mod door;
 mod google_secrets;
 mod kept_logs;
 mod keys;
+mod loads;
 mod output;
 mod plan;
 mod pools;
@@ -160,6 +162,8 @@ pub fn run_in(
         Command::Runs { command } => runs::run(&command, environment),
         Command::Tasks { command } => tasks::run(&command, environment),
         Command::Backfill { command } => backfills::run(&command, environment),
+        Command::Loads { command } => loads::run(&command, environment),
+        Command::Checks { command } => checks::run(&command, environment),
         Command::Pools { command } => pools::run(&command, environment),
         Command::Workers { command } => workers::run(&command, environment),
         Command::Assets { command } => workers::assets(&command, environment),

@@ -8,6 +8,7 @@ mod follow;
 mod given;
 pub(crate) mod leader;
 mod looks;
+mod monitor;
 mod reads;
 
 use std::cell::OnceCell;
@@ -28,6 +29,7 @@ pub(crate) use follow::{Feed, code_of, has_ended};
 pub(crate) use given::{ParamArgs, Span, When};
 pub(crate) use leader::{Leader, Request, is_of_user};
 pub(crate) use looks::{Lines, word};
+pub(crate) use monitor::{gone, place};
 pub(crate) use reads::{Reads, unasked};
 
 /// A running Tidemill.

@@ -97,7 +97,11 @@ impl Web {
     }
 
     /// All rows of a list, at the most so many.
-    async fn list<T: DeserializeOwned>(&self, path: &str, most: usize) -> Result<Vec<T>, Output> {
+    pub(super) async fn list<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        most: usize,
+    ) -> Result<Vec<T>, Output> {
         let joint = if path.contains('?') { '&' } else { '?' };
         let rows = most.min(ROWS as usize).max(1);
         let first = format!("{path}{joint}limit={rows}");
@@ -177,7 +181,7 @@ impl Web {
     }
 }
 
-fn failed<T>(read: Result<T, tidemill_store::StoreError>) -> Result<T, Output> {
+pub(super) fn failed<T>(read: Result<T, tidemill_store::StoreError>) -> Result<T, Output> {
     read.map_err(|error| door::failed(&error))
 }
 

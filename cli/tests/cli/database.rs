@@ -83,7 +83,7 @@ fn a_database_is_made_once_and_its_status_says_so() {
     let again = run(&["db", "migrate"], &[], folder.path());
     assert_eq!(
         (again.code, again.stdout.as_str()),
-        (0, "nothing to do: 9 steps taken before\n")
+        (0, "nothing to do: 10 steps taken before\n")
     );
     let status = run(&["db", "status"], &[], folder.path());
     assert_eq!(status.code, 0, "{}", status.stderr);
@@ -279,7 +279,7 @@ fn a_newer_database_is_refused_in_one_line() {
         assert!(
             output
                 .stderr
-                .contains("its schema has step 99, this release knows steps up to 9"),
+                .contains("its schema has step 99, this release knows steps up to 10"),
             "{}",
             output.stderr
         );

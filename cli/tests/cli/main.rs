@@ -11,6 +11,7 @@ mod running;
 mod running_api;
 mod running_fleet;
 mod running_logs;
+mod running_monitor;
 mod running_sandbox;
 mod running_stuck;
 mod running_web;

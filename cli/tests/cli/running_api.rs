@@ -8,7 +8,7 @@ use crate::running::{Running, run_in};
 use crate::running_web::beside;
 
 /// A web process beside a running Tidemill, and tokens for two users of it.
-struct Server {
+pub(crate) struct Server {
     url: String,
     operator: String,
     viewer: String,
@@ -25,7 +25,7 @@ fn token(running: &Running, role: &str) -> String {
     token
 }
 
-fn start(running: &Running) -> Server {
+pub(crate) fn start(running: &Running) -> Server {
     Server {
         url: format!("http://127.0.0.1:{}", beside(running)),
         operator: token(running, "operator"),
@@ -46,7 +46,7 @@ impl Server {
         run_in(self.laptop.path(), &[&words[..], &place].concat())
     }
 
-    fn run(&self, words: &str) -> Output {
+    pub(crate) fn run(&self, words: &str) -> Output {
         let output = self.run_as("operator", words);
         assert_eq!(
             output.code, 0,
@@ -56,7 +56,7 @@ impl Server {
         output
     }
 
-    fn json(&self, words: &str) -> Value {
+    pub(crate) fn json(&self, words: &str) -> Value {
         let output = self.run(&format!("{words} --json"));
         serde_json::from_str(&output.stdout).unwrap_or_else(|error| panic!("{error}: {words}"))
     }

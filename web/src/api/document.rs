@@ -23,7 +23,7 @@ const ABOUT: &str = "Everything that pages and the command line can do. Send `Au
     was seen. Making a run takes an `Idempotency-Key`; nothing else does, and says so. Whatever goes wrong is a problem as in RFC 9457.";
 
 /// What names in paths mean.
-const NAMES: [(&str, &str, &str); 11] = [
+const NAMES: [(&str, &str, &str); 13] = [
     ("dag", "The name of the DAG.", "crm_daily"),
     (
         "run",
@@ -40,6 +40,16 @@ const NAMES: [(&str, &str, &str); 11] = [
     ("variable", "The name of the variable.", "region"),
     ("connection", "The name of the connection.", "crm"),
     ("worker", "The name of the worker.", "worker-1"),
+    (
+        "load",
+        "Which load: the number of its attempt, a dot, and which of its loads it is.",
+        "1001.0",
+    ),
+    (
+        "check",
+        "Which result of a check: the number of its attempt, a dot, and which of its checks it is.",
+        "1001.0",
+    ),
     ("alert", "The number of the alert.", "12"),
     ("user", "The name of the user.", "ann"),
     (

@@ -15,6 +15,7 @@ mod example;
 mod find;
 mod given;
 mod logs;
+pub(crate) mod monitor;
 mod once;
 mod operation;
 mod paging;

@@ -224,9 +224,10 @@ pub(crate) async fn loads_of_run(
         }
     };
     let run = find::run(&frame, &dag, &name).await?;
-    let rows = frame.web.store().loads_of_run(run.id, after, limit).await?;
+    let store = frame.web.store();
+    let rows = store.loads_of_run_named(run.id, after, limit).await?;
     let last = rows.last().filter(|_| rows.len() == limit as usize);
-    let next = last.map(|last| paging::cursor_at("loads_of_run", Cursor::from(last)));
+    let next = last.map(|last| paging::cursor_at("loads_of_run", Cursor::from(&last.row)));
     let items: Vec<LoadView> = rows.into_iter().map(Into::into).collect();
     Ok(Listed::new(&frame, items, next))
 }
@@ -269,11 +270,11 @@ pub(crate) async fn loads(frame: Frame, Query(query): Query<LoadsQuery>) -> Resu
     let mut at = paging::placed("loads", query.cursor.as_deref())?;
     let (mut items, mut more) = (Vec::new(), true);
     for _ in 0..READS_MAX {
-        let rows = frame.web.store().loads(&of, at, limit).await?;
+        let rows = frame.web.store().loads_named(&of, at, limit).await?;
         more = rows.len() == limit as usize;
         for row in rows {
-            at = Cursor::from(&row);
-            if frame.sees(&row.dag) {
+            at = Cursor::from(&row.row);
+            if frame.sees(&row.row.dag) {
                 items.push(LoadView::from(row));
             }
             if items.len() == limit as usize {

@@ -4,6 +4,7 @@ mod backfills;
 mod dags;
 mod here;
 mod kept;
+mod monitor;
 mod people;
 mod pictures;
 mod pools;
@@ -19,6 +20,7 @@ pub(crate) fn routes(routes: Routes) -> Routes {
         here::routes,
         dags::routes,
         runs::routes,
+        monitor::routes,
         tasks::routes,
         backfills::routes,
         pools::routes,

@@ -43,7 +43,7 @@ fn of_runs(routes: Routes) -> Routes {
         )
         .api(
             get("/api/v1/loads", Policy::VIEW)
-                .says("Runs", "What was loaded, the last first")
+                .says("Loads", "What was loaded, the last first")
                 .query::<runs::LoadsQuery>()
                 .lists::<LoadView>(),
             runs::loads,
@@ -76,7 +76,7 @@ fn of_run(routes: Routes) -> Routes {
         )
         .api(
             get("/api/v1/dags/{dag}/runs/{run}/loads", see)
-                .says("Runs", "What a run loaded")
+                .says("Loads", "What a run loaded")
                 .query::<dags::PageQuery>()
                 .lists::<LoadView>(),
             runs::loads_of_run,

@@ -7,6 +7,7 @@ mod dag;
 mod fleet;
 mod kept;
 mod log;
+mod monitor;
 mod past;
 mod run;
 mod sealed;
@@ -28,6 +29,7 @@ pub use kept::{
     UserView,
 };
 pub use log::{FoundView, LogLineView, LogView};
+pub use monitor::{CheckHeadView, CheckMarkView, CheckResultView, LoadDayView};
 pub use past::{
     CellView, ColumnView, CourseView, DayCountView, DayView, DurationsView, PlannedView,
     RunHeadView, SearchView, SpanView, TaskTimesView, TimelineView,

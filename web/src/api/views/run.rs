@@ -7,6 +7,7 @@ use tidemill_core::protocol::RunNo;
 use tidemill_core::state::{RunState, RunType};
 use tidemill_core::time::Timestamp;
 use tidemill_core::version::Version;
+use tidemill_store::history::Named;
 use tidemill_store::record::{LoadRow, RunRow};
 use utoipa::ToSchema;
 
@@ -144,6 +145,12 @@ pub struct LoadView {
     pub dag: DagId,
     /// The number of the run.
     pub run: i64,
+    /// The name of the run; null if it was cleaned away.
+    pub run_name: Option<String>,
+    /// The task; null likewise.
+    pub task: Option<String>,
+    /// Which instance of a mapped task; -1 of others.
+    pub index: i32,
     /// The number of the attempt, over all tasks.
     pub attempt: i64,
     /// Which of the attempt's loads, from 0.
@@ -152,11 +159,15 @@ pub struct LoadView {
     pub load: Value,
 }
 
-impl From<LoadRow> for LoadView {
-    fn from(row: LoadRow) -> Self {
+impl From<Named<LoadRow>> for LoadView {
+    fn from(named: Named<LoadRow>) -> Self {
+        let row = named.row;
         Self {
             dag: row.dag,
             run: row.of.run.0,
+            run_name: named.run,
+            task: named.task.map(|task| task.to_string()),
+            index: row.of.map_index,
             attempt: row.attempt.0,
             nth: row.nth,
             load: serde_json::to_value(row.load).unwrap_or_default(),
