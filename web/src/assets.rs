@@ -22,6 +22,8 @@ const TASK_STYLE: &str = include_str!("../assets/task.css");
 
 /// The style of the pages of a DAG, likewise.
 const DAG_STYLE: &str = include_str!("../assets/dag.css");
+/// The style of the pages of loads and checks, likewise.
+const MONITOR_STYLE: &str = include_str!("../assets/monitor.css");
 /// The style of the page of the API, likewise.
 const API_STYLE: &str = include_str!("../assets/api.css");
 
@@ -65,6 +67,7 @@ pub fn style() -> String {
         include_str!("../assets/tidemill.css"),
         TASK_STYLE,
         DAG_STYLE,
+        MONITOR_STYLE,
         API_STYLE,
         tidemill_draw::STYLE,
     ];

@@ -50,7 +50,17 @@ const SECTIONS: [Section; 4] = [
 ];
 
 /// What is looked at less often.
-const MORE: [Section; 9] = [
+const MORE: [Section; 11] = [
+    Section {
+        word: "Loads",
+        href: "/loads",
+        needs: Action::See,
+    },
+    Section {
+        word: "Checks",
+        href: "/checks",
+        needs: Action::See,
+    },
     Section {
         word: "Backfills",
         href: "/backfills",

@@ -11,6 +11,7 @@ use tidemill_core::state::{RunType, TaskState};
 use tidemill_core::time::Timestamp;
 
 use crate::history::{Done, LogOf, Past, Writer, write_log};
+use crate::ledger::left_by;
 
 const DAY: Duration = Duration::from_secs(86_400);
 const DAYS: u32 = 45;
@@ -398,6 +399,8 @@ pub(crate) fn write(url: &str, logs: &Path, at: Timestamp) {
             for days_ago in (0..DAYS).rev() {
                 let past = past(plan, spec, days_ago, at);
                 writer.run(&past).await;
+                let left = left_by(spec, &writer.ended(), i64::from(DAYS - days_ago));
+                writer.left_behind(left);
                 let failed = past
                     .tasks
                     .iter()

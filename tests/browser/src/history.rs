@@ -14,7 +14,8 @@ use tidemill_core::state::{RunState, RunType, TaskState};
 use tidemill_core::time::Timestamp;
 use tidemill_logs::{LogBook, LogKeeper, LogLimits, Masker};
 use tidemill_store::record::{
-    AttemptEnd, AttemptRow, Changes, DagRow, RunRow, TaskNameRow, TaskRow, VersionRow,
+    AttemptEnd, AttemptRow, Changes, CheckRow, DagRow, LoadRow, RunRow, TaskNameRow, TaskRow,
+    VersionRow,
 };
 use tidemill_store::{CommitOutcome, Leader, Options, Store};
 
@@ -146,6 +147,18 @@ impl Writer {
             .filter(of)
             .map(|row| row.id)
             .collect()
+    }
+
+    /// Writes down what the run that was written last loaded, and what came of its checks.
+    pub(crate) fn left_behind(&mut self, (loads, checks): (Vec<LoadRow>, Vec<CheckRow>)) {
+        self.changes.loads.extend(loads);
+        self.changes.checks.extend(checks);
+    }
+
+    /// The last attempts of the run that was written last, each with when it began and ended.
+    pub(crate) fn ended(&self) -> Vec<AttemptRow> {
+        let of = |row: &&AttemptRow| row.of.run == RunNo(self.runs);
+        self.changes.attempts.iter().filter(of).cloned().collect()
     }
 
     fn task(&mut self, run: RunNo, began: Timestamp, (done, name): (&Done, TaskId)) {

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tidemill::Environment;
 use tidemill::operator::Level;
 
-use crate::{demo, large};
+use crate::{demo, large, tickets};
 use tidemill::prelude::*;
 
 /// How many lines the longest log has.
@@ -241,6 +241,7 @@ pub fn dags() -> Dags {
         .dag(spend)
         .dag(nightly)
         .dag(sales)
+        .dag(tickets::tickets)
 }
 
 /// A project's binary: which DAGs, and a command line of tidemill's.

@@ -7,6 +7,7 @@ mod failed;
 mod grid;
 mod log;
 mod many;
+mod monitor;
 mod night;
 mod phone;
 mod plain;

@@ -11,6 +11,7 @@ pub(crate) fn pages(site: &Site) -> Vec<String> {
         site.trigger("spend_budget", "plain");
         site.triggered("orders_daily", "plain", "Failed");
         site.triggered("stock_count", "plain", "Failed");
+        site.triggered("tickets_daily", "plain", "Failed");
         site.stands("move_warehouse", "on_and_on", "Running");
     });
     let pages = [
@@ -18,6 +19,8 @@ pub(crate) fn pages(site: &Site) -> Vec<String> {
         "/dags",
         "/runs",
         "/workers",
+        "/loads",
+        "/checks",
         "/search?q=plain",
         "/dags/orders_daily",
         "/dags/prices_weekly",

@@ -4,8 +4,10 @@
 mod bars;
 mod chart;
 mod chip;
+mod days;
 mod gantt;
 mod markdown;
+mod numbers;
 mod spans;
 mod squares;
 mod when;
@@ -17,8 +19,10 @@ use askama::filters::HtmlSafe;
 pub(crate) use bars::{Bar, bars};
 pub(crate) use chart::{Column, chart};
 pub(crate) use chip::{Chip, Tone};
+pub(crate) use days::{DayColumn, Mark, days, marks};
 pub(crate) use gantt::{Doing, Lane, Stretch, gantt};
 pub(crate) use markdown::markdown;
+pub(crate) use numbers::{bytes, grouped, short};
 pub(crate) use spans::{Span, spans};
 pub(crate) use squares::{
     Head, RowHead, Square, head_cell, row_end, row_start, square, version_cell,

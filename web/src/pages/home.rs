@@ -12,6 +12,7 @@ use tidemill_core::time::Timestamp;
 use tidemill_store::history::{Cursor, Failure, RunFilter};
 use tidemill_store::record::RunRow;
 
+use super::monitor::Today;
 use super::page;
 use super::paused::{self, PausedPool};
 use super::rows::{RunLine, known, next_due};
@@ -75,6 +76,7 @@ pub(crate) struct Home {
     causes: Vec<Cause>,
     running: Vec<Running>,
     next: Vec<Next>,
+    today: Option<Today>,
     paused_pools: Vec<PausedPool>,
 }
 
@@ -93,7 +95,7 @@ pub(crate) async fn show(frame: Frame) -> Result<Home, Oops> {
         .filter(|failure| frame.sees(&failure.run.dag));
     let running = RunFilter {
         state: Some(RunState::Running),
-        among,
+        among: among.clone(),
         ..RunFilter::default()
     };
     let running = store.runs(&running, Cursor::START, RUNNING_MAX).await?;
@@ -139,6 +141,7 @@ pub(crate) async fn show(frame: Frame) -> Result<Home, Oops> {
                 dag,
             })
             .collect(),
+        today: Today::read(&frame, among).await?,
         paused_pools: paused::pools(&frame, None).await?,
         frame,
     })

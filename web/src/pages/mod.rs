@@ -16,6 +16,7 @@ mod grid;
 mod health;
 mod home;
 mod many;
+mod monitor;
 mod paused;
 pub(crate) mod people;
 mod pools;
@@ -67,6 +68,7 @@ pub fn site(web: Web) -> Site {
         of_dag,
         of_run,
         of_task,
+        monitor::routes,
         shared,
         secret,
         kept,

@@ -114,7 +114,7 @@ impl RunsQuery {
 }
 
 /// The beginning of a day in UTC; none if nothing was given.
-fn day(what: &str, text: &str) -> Result<Option<Timestamp>, Oops> {
+pub(super) fn day(what: &str, text: &str) -> Result<Option<Timestamp>, Oops> {
     if text.is_empty() {
         return Ok(None);
     }

@@ -14,9 +14,12 @@ pub(crate) fn path(route: &str, dag: &str) -> String {
     let run = run_path(dag, id);
     let of_secret = dag == "secret_dag" && route.contains("{dag}");
     let backfill = if of_secret { "2" } else { "1" };
+    let left = if of_secret { "4001.0" } else { "1001.0" };
     route
         .replace("/dags/{dag}/runs/{run}", &run)
         .replace("{backfill}", backfill)
+        .replace("{load}", left)
+        .replace("{check}", left)
         .replace("{dag}", dag)
         .replace("{task}", "load.sales")
         .replace("{name}", "x")
@@ -30,7 +33,10 @@ pub(crate) fn path(route: &str, dag: &str) -> String {
         .replace("{token}", "t1")
 }
 
-const WITHOUT_A_DAG: [&str; 12] = [
+const WITHOUT_A_DAG: [&str; 15] = [
+    "/loads",
+    "/checks",
+    "/checks?bad=true",
     "/backfills",
     "/pools",
     "/pools/bigquery",

@@ -2,6 +2,7 @@
 
 mod about;
 mod api;
+mod monitor;
 mod past;
 mod runs;
 mod shared;
@@ -35,6 +36,7 @@ use tidemill_web::{
 use tower::ServiceExt as _;
 
 pub(crate) use api::fresh_run;
+pub(crate) use monitor::{check, load};
 pub(crate) use past::{attempt, dag_row, history, run, task, version, wide};
 pub(crate) use runs::run_path;
 pub(crate) use shared::{SECRET, Sealed, fleet};

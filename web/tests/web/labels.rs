@@ -7,7 +7,8 @@ use axum::http::StatusCode;
 use crate::kit::{Kit, fleet, run_path};
 
 /// Every style sheet that pages have.
-const STYLES: [&str; 4] = [
+const STYLES: [&str; 5] = [
+    include_str!("../../assets/monitor.css"),
     include_str!("../../assets/tidemill.css"),
     include_str!("../../assets/task.css"),
     include_str!("../../assets/dag.css"),
@@ -202,6 +203,10 @@ async fn every_page_can_be_read_aloud_and_walked_by_keys() {
         "/pools",
         "/pools/bigquery",
         "/alerts",
+        "/loads",
+        "/checks",
+        "/dags/open_dag/loads/1001.0",
+        "/dags/open_dag/checks/1001.0",
         "/variables",
         "/variables/region",
         "/connections",

@@ -13,6 +13,7 @@ mod kit;
 mod labels;
 mod live;
 mod many;
+mod monitor;
 mod night;
 mod pages;
 mod run;

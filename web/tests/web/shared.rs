@@ -8,7 +8,11 @@ use tidemill_web::DoorError;
 
 use crate::kit::{Kit, at, fleet, run_path};
 
-const PAGES: [&str; 17] = [
+const PAGES: [&str; 21] = [
+    "/loads",
+    "/checks",
+    "/dags/open_dag/loads/1001.0",
+    "/dags/open_dag/checks/1001.0",
     "/backfills",
     "/backfills/1",
     "/backfills/1/cancel",

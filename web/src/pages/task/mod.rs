@@ -28,6 +28,7 @@ use tidemill_core::protocol::{MapIndex, NOT_MAPPED};
 use tidemill_core::state::TaskState;
 use tidemill_store::history::Cursor;
 
+use super::monitor::OfAttempt;
 use super::page;
 use super::paused::{self, PausedPool};
 use super::run::Beside;
@@ -82,6 +83,8 @@ pub(crate) struct TaskPage {
     touched: Option<String>,
     cause: Option<Cause>,
     tries: Tries,
+    /// What the attempt loaded and checked.
+    left: OfAttempt,
     log: Option<LogView>,
     data: Data,
     why: Option<WhyView>,
@@ -143,7 +146,9 @@ pub(crate) async fn show(
     let waits = spec.filter(|_| paused::is_on(&place.run) && !place.state().is_final());
     let needs = waits.map(|task| paused::of_task(&place.run, task));
     let needs = needs.into_iter().collect();
+    let attempt = tries.selected().map(|one| one.attempt);
     Ok(TaskPage {
+        left: OfAttempt::read(&frame, attempt).await?,
         paused_pools: paused::pools(&frame, Some(&needs)).await?,
         chip: place.state().into(),
         operates: frame.operates(&dag),

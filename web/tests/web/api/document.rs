@@ -16,6 +16,8 @@ pub(super) fn path(route: &str) -> String {
         .replace("{dag}", "open_dag")
         .replace("{task}", "load.sales")
         .replace("{backfill}", "1")
+        .replace("{load}", "1001.0")
+        .replace("{check}", "1001.0")
         .replace("{pool}", "bigquery")
         .replace("{variable}", "region")
         .replace("{connection}", "crm")

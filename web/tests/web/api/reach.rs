@@ -11,6 +11,16 @@ const SAME: &[(&str, &[&str])] = &[
     ("POST /dags", &["PATCH /dags/{dag}"]),
     ("GET /runs", &["GET /runs"]),
     ("GET /search", &["GET /search"]),
+    ("GET /loads", &["GET /loads", "GET /loads/days"]),
+    (
+        "GET /dags/{dag}/loads/{load}",
+        &["GET /dags/{dag}/loads/{load}"],
+    ),
+    ("GET /checks", &["GET /checks/last"]),
+    (
+        "GET /dags/{dag}/checks/{check}",
+        &["GET /dags/{dag}/checks/{check}", "GET /checks"],
+    ),
     ("GET /find", &["GET /search"]),
     ("GET /workers", &["GET /workers"]),
     ("POST /workers/{worker}/drain", &["PATCH /workers/{worker}"]),
@@ -88,6 +98,7 @@ const SAME: &[(&str, &[&str])] = &[
             "GET /dags/{dag}/runs/{run}/tasks/{task}/instances",
             "GET /dags/{dag}/runs/{run}/tasks/{task}/output",
             "GET /dags/{dag}/runs/{run}/loads",
+            "GET /dags/{dag}/runs/{run}/checks",
         ],
     ),
     (

@@ -11,7 +11,7 @@ use tidemill_store::record::{
     AttemptEnd, AttemptRow, Changes, DagRow, RunRow, TaskNameRow, TaskRow, VersionRow,
 };
 
-use super::{HOSTILE, at, shared};
+use super::{HOSTILE, at, monitor, shared};
 
 pub(crate) fn version(name: &str) -> VersionRow {
     let built = Dag::build(name, |dag| {
@@ -198,5 +198,6 @@ pub(crate) fn history() -> Changes {
         }
     }
     shared::put(&mut changes, [&open, &secret]);
+    monitor::put(&mut changes, [&open, &secret]);
     changes
 }

@@ -37,6 +37,8 @@ fn path(route: &str, run: &str) -> String {
         .replace("{dag}", "open_dag")
         .replace("{task}", "load.sales")
         .replace("{backfill}", "1")
+        .replace("{load}", "1001.0")
+        .replace("{check}", "1001.0")
         .replace("{user}", "kim")
         .replace("{deed}", "clear")
         .replace("{pool}", "bigquery")

@@ -19,7 +19,7 @@ use tidemill_store::record::{
 };
 
 use super::corpus;
-use crate::kit::{Kit, at, attempt, dag_row, fleet, run, task};
+use crate::kit::{Kit, at, attempt, check, dag_row, fleet, load, run, task};
 
 /// The name of a run: the text, as long as a name may be.
 pub(super) fn name(text: &str) -> String {
@@ -143,6 +143,8 @@ fn runs(changes: &mut Changes, version: &VersionRow, texts: &[String]) {
             listed: false,
         });
         changes.attempts.push(tried);
+        changes.loads.push(load(id, version, text));
+        changes.checks.push(check(id, version, text));
         changes
             .new_tasks
             .push(task(id, (0, "extract"), TaskState::Success));
