@@ -62,7 +62,7 @@ impl Place {
         let results = self.target.join(file);
         let earlier = self.target.join("earlier");
         let partly =
-            DbtReport::read(&self.target, file).is_some_and(|report| report.is_partly_done());
+            DbtReport::read(&self.target, file).is_some_and(|(report, _)| report.is_partly_done());
         if !partly || !self.target.join("manifest.json").is_file() {
             let _ = fs::remove_file(results);
             return Ok(None);
@@ -121,7 +121,10 @@ pub(super) async fn run(dbt: &Dbt, ctx: &TaskContext) -> TaskResult<DbtReport> {
     };
     let status = run_command((&program, process), None, Ask::Interrupt, hear, ctx).await?;
     place.parsed(true);
-    let report = DbtReport::read(&place.target, file);
+    let report = DbtReport::read(&place.target, file).map(|(report, checks)| {
+        checks.into_iter().for_each(|check| ctx.record_check(check));
+        report
+    });
     if let Some(error) = report.as_ref().and_then(DbtReport::error) {
         return Err(error);
     }

@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tidemill_core::operator::TaskError;
+use tidemill_core::protocol::CheckResult;
 
 /// Nodes that a message names; the rest is counted.
 const NAMED_MAX: usize = 10;
@@ -93,46 +94,145 @@ struct Found {
     adapter_response: Value,
     #[serde(default)]
     max_loaded_at: Option<String>,
+    #[serde(default)]
+    compiled_code: Option<String>,
 }
 
 #[derive(Deserialize, Default)]
 struct Manifest {
     #[serde(default)]
     parent_map: BTreeMap<String, Vec<String>>,
+    #[serde(default)]
+    nodes: BTreeMap<String, Known>,
+    #[serde(default)]
+    sources: BTreeMap<String, Known>,
+}
+
+/// What the manifest knows of a node.
+#[derive(Deserialize)]
+struct Known {
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    relation_name: Option<String>,
+    #[serde(default)]
+    column_name: Option<String>,
+    /// Of a test: what it tests.
+    #[serde(default)]
+    attached_node: Option<String>,
+    #[serde(default)]
+    test_metadata: Option<Metadata>,
+    #[serde(default)]
+    config: Config,
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    name: String,
+}
+
+#[derive(Deserialize, Default)]
+struct Config {
+    #[serde(default)]
+    severity: Option<String>,
+}
+
+impl Manifest {
+    fn read(target: &Path) -> Self {
+        std::fs::read(target.join("manifest.json"))
+            .ok()
+            .and_then(|text| serde_json::from_slice(&text).ok())
+            .unwrap_or_default()
+    }
+
+    fn known(&self, id: &str) -> Option<&Known> {
+        self.nodes.get(id).or_else(|| self.sources.get(id))
+    }
+
+    /// What came of a test or of a source's age, for the ledger.
+    fn check(&self, found: &Found) -> Option<CheckResult> {
+        let status = match found.status.as_str() {
+            "pass" => "passed",
+            "warn" => "warned",
+            "fail" => "failed",
+            "error" if found.unique_id.starts_with("source.") => "failed",
+            "error" | "runtime error" => "error",
+            _ => return None,
+        };
+        let known = self.known(&found.unique_id)?;
+        let parents = self.parent_map.get(&found.unique_id);
+        let first = parents.and_then(|parents| parents.first());
+        let tested = match known.attached_node.as_ref().or(first) {
+            Some(id) => self.known(id),
+            None => Some(known),
+        };
+        let table = tested.and_then(|known| known.relation_name.clone());
+        let severity = known.config.severity.as_deref().unwrap_or("error");
+        let kind = if found.unique_id.starts_with("source.") {
+            "freshness"
+        } else {
+            let metadata = known.test_metadata.as_ref();
+            metadata.map_or("dbt", |metadata| metadata.name.as_str())
+        };
+        Some(CheckResult {
+            name: known.name.clone(),
+            table: table.unwrap_or_default().replace(['`', '"'], ""),
+            columns: known.column_name.clone().into_iter().collect(),
+            kind: kind.to_owned(),
+            blocking: !severity.eq_ignore_ascii_case("warn"),
+            severity: severity.to_lowercase(),
+            observed: found.max_loaded_at.clone().unwrap_or_default(),
+            cause: match status {
+                "passed" => String::new(),
+                _ => found.message.clone().unwrap_or_default(),
+            },
+            status: status.to_owned(),
+            rows_failed: found.failures,
+            rows_sql: found.compiled_code.clone(),
+            ..CheckResult::default()
+        })
+    }
 }
 
 impl DbtReport {
-    /// Reads what dbt wrote; none if it wrote nothing that can be read.
-    pub(super) fn read(target: &Path, file: &str) -> Option<Self> {
+    /// Reads what dbt wrote, and what came of its tests; none if it wrote nothing that can be read.
+    pub(super) fn read(target: &Path, file: &str) -> Option<(Self, Vec<CheckResult>)> {
         let text = std::fs::read(target.join(file)).ok()?;
         let results: Results = serde_json::from_slice(&text).ok()?;
-        let manifest: Manifest = std::fs::read(target.join("manifest.json"))
-            .ok()
-            .and_then(|text| serde_json::from_slice(&text).ok())
-            .unwrap_or_default();
+        let manifest = Manifest::read(target);
+        let tests = results.results.iter();
+        let checks = tests.filter_map(|found| manifest.check(found)).collect();
         let number = |found: &Found, name: &str| found.adapter_response[name].as_i64();
-        let nodes = results.results.into_iter().map(|found| DbtNode {
-            rows: number(&found, "rows_affected").filter(|rows| *rows >= 0),
-            bytes: number(&found, "bytes_processed"),
-            parents: manifest
-                .parent_map
-                .get(&found.unique_id)
-                .cloned()
-                .unwrap_or_default(),
-            message: found
-                .message
-                .or_else(|| found.max_loaded_at.map(|at| format!("newest row of {at}")))
-                .unwrap_or_default(),
-            id: found.unique_id,
-            status: found.status,
-            seconds: found.execution_time,
-            failures: found.failures,
-            relation: found.relation_name,
+        let nodes = results.results.into_iter().map(|found| {
+            let known = manifest.known(&found.unique_id);
+            let relation = found.relation_name.clone();
+            let relation = relation.or_else(|| known?.relation_name.clone());
+            DbtNode {
+                // A test's own row is the one that counts.
+                rows: number(&found, "rows_affected")
+                    .filter(|rows| *rows >= 0 && found.failures.is_none()),
+                bytes: number(&found, "bytes_processed"),
+                parents: manifest
+                    .parent_map
+                    .get(&found.unique_id)
+                    .cloned()
+                    .unwrap_or_default(),
+                message: found
+                    .message
+                    .or_else(|| found.max_loaded_at.map(|at| format!("newest row of {at}")))
+                    .unwrap_or_default(),
+                id: found.unique_id,
+                status: found.status,
+                seconds: found.execution_time,
+                failures: found.failures,
+                relation,
+            }
         });
-        Some(Self {
+        let report = Self {
             nodes: nodes.collect(),
             seconds: results.elapsed_time,
-        })
+        };
+        Some((report, checks))
     }
 
     /// Whether another attempt has something to leave out.

@@ -23,15 +23,27 @@ impl Project {
         let project = Self { folder };
         let yml = "name: shop\nversion: '1'\nprofile: shop_profile\n";
         fs::write(project.path("dbt_project.yml"), yml).expect("it works");
+        let manifest = json!({
+            "parent_map": { "model.shop.days": ["seed.shop.orders"] },
+            "nodes": {
+                "model.shop.days": { "name": "days", "relation_name": "`proj`.`shop`.`days`" },
+                "test.shop.unique_days_day": {
+                    "name": "unique_days_day", "attached_node": "model.shop.days", "column_name": "day",
+                    "test_metadata": { "name": "unique" }, "config": { "severity": "ERROR" },
+                },
+            },
+        });
+        fs::write(project.path("manifest"), manifest.to_string()).expect("it works");
         let program = format!(
             r#"#!/bin/sh
 printf '%s\n' "$*" >> "{calls}"
 all="$*"
 while [ $# -gt 0 ]; do case "$1" in --target-path) T="$2";; --state) S="$2";; esac; shift; done
-results() {{ printf '{{"results": [%s], "elapsed_time": 2.5}}' "$1" > "$T/run_results.json"; echo '{{"parent_map": {{"model.shop.days": ["seed.shop.orders"]}}}}' > "$T/manifest.json"; }}
+results() {{ printf '{{"results": [%s], "elapsed_time": 2.5}}' "$1" > "$T/run_results.json"; cp "{manifest}" "$T/manifest.json"; }}
 {script}
 "#,
             calls = project.path("calls").display(),
+            manifest = project.path("manifest").display(),
         );
         let path = project.path("dbt");
         fs::write(&path, program).expect("it works");
@@ -139,6 +151,18 @@ fn a_failed_test_is_the_data_and_a_failed_model_is_tried_again() {
     );
     let error = wrong.error();
     assert_eq!(error.kind, ErrorKind::Data);
+    let [check] = wrong.checks.as_slice() else {
+        panic!("one test is one check: {:?}", wrong.checks);
+    };
+    assert_eq!(
+        (check.table.as_str(), check.kind.as_str()),
+        ("proj.shop.days", "unique")
+    );
+    assert_eq!(
+        (check.status.as_str(), check.blocking, check.rows_failed),
+        ("failed", true, Some(2))
+    );
+    assert_eq!(check.columns, ["day"]);
     assert!(
         error
             .message
