@@ -14,7 +14,7 @@ use tidemill_core::operator::{
     AnyTask, BoxFuture, Connection, Host, Interval, IntoTask, LaunchKey, LaunchPoint, Level,
     RunFacts,
 };
-use tidemill_core::protocol::Load;
+use tidemill_core::protocol::{CheckResult, Load};
 use tidemill_core::spec::TaskSpec;
 use tidemill_operators::http::{Clients, Machine};
 use tidemill_sandbox::{ProgramError, ProgramRun, Programs};
@@ -280,6 +280,8 @@ impl Host for Bare {
     fn progress(&self, _: f64, _: &str) {}
 
     fn load(&self, _: Load) {}
+
+    fn check(&self, _: CheckResult) {}
 
     fn is_cancelled(&self) -> bool {
         false
