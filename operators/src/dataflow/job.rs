@@ -197,12 +197,23 @@ impl DataflowJob {
 
     /// The job of ours under this name, if there is one.
     async fn ours(&self, place: &Place, name: &str, stamp: &Stamp) -> TaskResult<Option<Seen>> {
-        let jobs = seen::named(place, name).await?;
-        let Some(job) = jobs.into_iter().find(|job| stamp.is_on(&job.labels)) else {
-            return Ok(None);
-        };
-        stamp.check(&format!("Dataflow job `{name}`"), &job.labels)?;
-        Ok(Some(job))
+        for job in seen::named(place, name).await? {
+            let mut labels = job.labels.clone();
+            if labels.is_empty() {
+                // Lists need not show labels.
+                let described = seen::described(&place.client, &at(place, &job)).await?;
+                labels = described.map(|job| job.labels).unwrap_or_default();
+            }
+            if labels.is_empty() && self.name.is_none() {
+                // A flex template whose pipeline is not built yet, or never was: nobody else names a job after our key.
+                return Ok(Some(job));
+            }
+            if stamp.is_on(&labels) {
+                stamp.check(&format!("Dataflow job `{name}`"), &labels)?;
+                return Ok(Some(job));
+            }
+        }
+        Ok(None)
     }
 
     /// Launches it; none if a job of this name is there.

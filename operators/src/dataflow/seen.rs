@@ -107,11 +107,21 @@ pub(super) async fn named(place: &Place, name: &str) -> TaskResult<Vec<Seen>> {
 
 /// A job; none if it is not there.
 pub(super) async fn one(client: &Client, at: &Launched) -> TaskResult<Option<Seen>> {
+    get(client, at, "JOB_VIEW_SUMMARY").await
+}
+
+/// A job with its labels; none if it is not there.
+pub(super) async fn described(client: &Client, at: &Launched) -> TaskResult<Option<Seen>> {
+    get(client, at, "JOB_VIEW_DESCRIPTION").await
+}
+
+async fn get(client: &Client, at: &Launched, view: &str) -> TaskResult<Option<Seen>> {
     client
         .get(
             "/v1b3/projects/{}/locations/{}/jobs/{}",
             &[&at.project, &at.region, &at.id],
         )
+        .query("view", view)
         .doing(format!("look at Dataflow job {}", at.id))
         .needs("dataflow.jobs.get")
         .find_json()

@@ -292,15 +292,22 @@ impl RemoteJob for DataprocBatch {
             return Ok(());
         };
         let parts: Vec<&str> = seen.operation.split('/').collect();
-        let [_, project, _, region, _, operation] = parts[..] else {
-            let message = format!("Dataproc batch {} does not say what makes it", at.id);
-            return Err(TaskError::transient(message));
+        let (path, parts) = match parts[..] {
+            ["projects", project, "regions", region, _, operation] => (
+                "/v1/projects/{}/regions/{}/operations/{}:cancel",
+                [project, region, operation],
+            ),
+            ["projects", project, "locations", region, _, operation] => (
+                "/v1/projects/{}/locations/{}/operations/{}:cancel",
+                [project, region, operation],
+            ),
+            _ => {
+                let message = format!("Dataproc batch {} does not say what makes it", at.id);
+                return Err(TaskError::transient(message));
+            }
         };
         let reply = client
-            .post(
-                "/v1/projects/{}/regions/{}/operations/{}:cancel",
-                &[project, region, operation],
-            )
+            .post(path, &parts)
             .json(&json!({}))
             .repeatable()
             .answers(&[400, 404, 409])
