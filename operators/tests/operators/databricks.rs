@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tidemill::prelude::*;
+use tidemill::testing::valid;
 use tidemill_operators::{
     DatabricksCluster, DatabricksPipeline, DatabricksRan, DatabricksRows, DatabricksRunNow,
     DatabricksStatement, DatabricksSubmitRun, DatabricksTask, DatabricksUpdated,
@@ -354,5 +355,77 @@ fn an_update_that_is_active_is_waited_for() {
     kit.good("POST", &format!("/api/2.0/pipelines/{id}/stop"), json!({}));
     let ran = attempt(&kit, &DatabricksPipeline::update(&id), (1, 2), None);
     assert!(ran.result.is_ok(), "{:?}", ran.result);
+    assert_eq!(UPDATES.accepted(&kit), 2);
+}
+
+#[test]
+fn a_pipeline_is_updated_once_whenever_a_worker_is_killed() {
+    for moment in 1..=16 {
+        let (kit, id) = with_pipeline("/Shared/count");
+        kit.fault_of("databricks", UPDATES.submit, (0, 100), json!("job_stuck"));
+        let dag = valid(Dag::build("remote", |dag| {
+            dag.schedule(Cron::daily());
+            dag.add("task", DatabricksPipeline::update(&id));
+        }));
+        let (ctx, task) = remote::worker(&kit, &dag);
+        // What was there before is on record; then the worker is killed while it asks.
+        let Ok(Outcome::Deferred { handle, .. }) = kit.run(task.run(&ctx)) else {
+            panic!("it waits");
+        };
+        let (ctx, task) = remote::worker(&kit, &dag);
+        remote::kill_at(&kit, moment, task.resume(&ctx, handle.clone()));
+        let (ctx, task) = remote::worker(&kit, &dag);
+        let mut handle = handle;
+        for _ in 0..3 {
+            let Ok(Outcome::Deferred { handle: next, .. }) = kit.run(task.resume(&ctx, handle))
+            else {
+                panic!("it waits");
+            };
+            handle = next;
+        }
+        assert!(handle["update"].is_string(), "{moment}: {handle}");
+        assert_eq!(UPDATES.accepted(&kit), 1, "{moment}");
+        // And whoever has only what was noted stops it.
+        kit.run(task.cancel(&ctx, Some(handle))).expect("it works");
+        assert_eq!(kit.effects(UPDATES.cancel).len(), 1, "{moment}");
+    }
+}
+
+#[test]
+fn an_outage_while_an_update_is_watched_asks_for_no_other() {
+    let (kit, id) = with_pipeline("/Shared/count");
+    let down = json!({"status": {"status": 503}});
+    kit.fault_of("databricks", UPDATES.get, (0, 200), down.clone());
+    kit.fault_of("databricks", LIST_UPDATES, (1, 60), down);
+    let ran = attempt(&kit, &DatabricksPipeline::update(&id), (1, 1), None);
+    assert!(ran.result.is_ok(), "{:?}", ran.result);
+    assert!(ran.took > Duration::from_secs(600), "{:?}", ran.took);
+    assert_eq!(UPDATES.accepted(&kit), 1);
+}
+
+#[test]
+fn two_updates_that_could_be_ours_are_an_error_and_no_third_is_asked_for() {
+    let (kit, id) = with_pipeline("/Shared/count");
+    let dag = valid(Dag::build("remote", |dag| {
+        dag.schedule(Cron::daily());
+        dag.add("task", DatabricksPipeline::update(&id));
+    }));
+    let (ctx, task) = remote::worker(&kit, &dag);
+    let Ok(Outcome::Deferred { handle, .. }) = kit.run(task.run(&ctx)) else {
+        panic!("it waits");
+    };
+    let path = format!("/api/2.0/pipelines/{id}/updates");
+    for _ in 0..2 {
+        kit.good("POST", &path, json!({}));
+        while updates(&kit, &id)[0]["state"] != "COMPLETED" {}
+    }
+    let error = kit
+        .run(task.resume(&ctx, handle))
+        .expect_err("it is unclear");
+    assert_eq!(error.kind, ErrorKind::Permanent);
+    assert!(
+        error.message.contains("it is unclear which update"),
+        "{error}"
+    );
     assert_eq!(UPDATES.accepted(&kit), 2);
 }

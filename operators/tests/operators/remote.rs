@@ -318,7 +318,7 @@ fn facts(spec: &TaskSpec) -> RunFacts {
 }
 
 /// What a worker of its own needs to run the only task of a DAG.
-fn worker(kit: &Kit, dag: &Dag) -> (TaskContext, Box<dyn AnyTask>) {
+pub(crate) fn worker(kit: &Kit, dag: &Dag) -> (TaskContext, Box<dyn AnyTask>) {
     let spec = &dag.spec().definition.tasks[0];
     let host = Bare {
         connections: connections(kit),
@@ -328,6 +328,18 @@ fn worker(kit: &Kit, dag: &Dag) -> (TaskContext, Box<dyn AnyTask>) {
     let ctx = TaskContext::new(facts(spec), Arc::new(host));
     let task = dag.registry().make(spec, ctx.facts(), &[], &[]);
     (ctx, task.expect("it works"))
+}
+
+/// Does work up to so many steps, and drops it then, as a kill does.
+pub(crate) fn kill_at<T>(kit: &Kit, moment: u32, mut doing: BoxFuture<'_, T>) {
+    let mut polls = 0;
+    kit.run(std::future::poll_fn(|cx| {
+        polls += 1;
+        match doing.as_mut().poll(cx) {
+            Poll::Pending if polls < moment => Poll::Pending,
+            _ => Poll::Ready(()),
+        }
+    }));
 }
 
 /// A worker that is killed at whatever moment of launching leaves no job or one, which the next worker has.
@@ -345,17 +357,7 @@ pub(crate) fn a_kill_at_any_moment_leaves_one_job<M>(
         // The job is there as long as it is not cancelled, so that its name is taken, too.
         service.fault(&kit, service.submit, (0, 100), &json!("job_stuck"));
         let (ctx, task) = worker(&kit, &dag);
-        let mut doing = task.run(&ctx);
-        let mut polls = 0;
-        let killed = std::future::poll_fn(|cx| {
-            polls += 1;
-            match doing.as_mut().poll(cx) {
-                Poll::Pending if polls < moment => Poll::Pending,
-                _ => Poll::Ready(()),
-            }
-        });
-        kit.run(killed);
-        drop(doing);
+        kill_at(&kit, moment, task.run(&ctx));
         let (ctx, task) = worker(&kit, &dag);
         let launched = kit.run(task.run(&ctx));
         assert!(
