@@ -270,3 +270,28 @@ async fn a_statement_is_answered_in_pieces() {
         (&json!(500), &json!("1000"))
     );
 }
+
+#[tokio::test]
+async fn statements_are_in_the_history_of_their_warehouse() {
+    let (kit, _) = kit().await;
+    for (warehouse, text) in [
+        ("w", "/* a */ SELECT 1"),
+        ("w", "SELECT 2"),
+        ("v", "SELECT 3"),
+    ] {
+        let body = json!({ "statement": text, "warehouse_id": warehouse });
+        kit.good("POST", "/api/2.0/sql/statements", body).await;
+    }
+    let path = "/api/2.0/sql/history/queries?filter_by.warehouse_ids=w&max_results=1";
+    let first = kit.good("GET", path, Value::Null).await;
+    assert_eq!(first["res"][0]["query_text"], "SELECT 2");
+    let token = first["next_page_token"].as_str().expect("there is more");
+    let rest = kit
+        .good("GET", &format!("{path}&page_token={token}"), Value::Null)
+        .await;
+    assert_eq!(rest["res"][0]["query_text"], "/* a */ SELECT 1");
+    assert_eq!(rest["has_next_page"], false);
+    let later = format!("{path}&filter_by.query_start_time_range.start_time_ms=99999999999999");
+    let none = kit.good("GET", &later, Value::Null).await;
+    assert_eq!(none["res"], json!([]));
+}
