@@ -88,12 +88,14 @@ pub mod prelude {
     pub use tidemill_core::prelude::*;
     pub use tidemill_macros::{Choice, params, task};
     pub use tidemill_operators::{
-        DatabricksCluster, DatabricksPipeline, DatabricksRan, DatabricksRows, DatabricksRunNow,
-        DatabricksStatement, DatabricksSubmitRun, DatabricksTask, DatabricksUpdated, DataflowJob,
-        DataflowRan, DataflowStop, DataprocBatch, DataprocCluster, DataprocDeleteCluster,
-        DataprocJob, DataprocRan, DataprocReady, GcsCompose, GcsCopy, GcsDelete, GcsDownload,
-        GcsFile, GcsList, GcsManifest, GcsObject, GcsObjectSensor, GcsPrefixSensor, GcsRemoved,
-        GcsUpload, GcsUri, Shell, ShellOutput, UploadComplete,
+        BigQueryCheck, BigQueryCopy, BigQueryExtract, BigQueryLoad, BigQueryQuery,
+        BigQueryTableSensor, DatabricksCluster, DatabricksPipeline, DatabricksRan, DatabricksRows,
+        DatabricksRunNow, DatabricksStatement, DatabricksSubmitRun, DatabricksTask,
+        DatabricksUpdated, DataflowJob, DataflowRan, DataflowStop, DataprocBatch, DataprocCluster,
+        DataprocDeleteCluster, DataprocJob, DataprocRan, DataprocReady, Dbt, DbtProfile,
+        GcsCompose, GcsCopy, GcsDelete, GcsDownload, GcsFile, GcsList, GcsManifest, GcsObject,
+        GcsObjectSensor, GcsPrefixSensor, GcsRemoved, GcsUpload, GcsUri, IfNone, LoadToBigQuery,
+        Partitioning, PythonEnv, Shell, ShellOutput, UploadComplete,
     };
 }
 

@@ -172,10 +172,14 @@ pub struct LoadToBigQuery {
     pub(super) if_no_rows: IfNone,
     #[serde(default)]
     pub(super) max_bad_records: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) files_per_job: Option<usize>,
     #[serde(default)]
     pub(super) must_exist: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) latest_by: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) matching_only: Option<Text>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) labels: BTreeMap<String, Text>,
     /// Options of the format, as the API has them.
@@ -224,8 +228,10 @@ impl LoadToBigQuery {
             if_no_files: IfNone::Fail,
             if_no_rows: IfNone::GoOn,
             max_bad_records: 0,
+            files_per_job: None,
             must_exist: false,
             latest_by: None,
+            matching_only: None,
             labels: BTreeMap::new(),
             options: Map::new(),
         }
@@ -312,6 +318,13 @@ impl LoadToBigQuery {
         self
     }
 
+    /// How many files one job loads; 10,000, which is what the service takes, if nothing is said. More are loaded by several jobs
+    /// into a staging table first.
+    pub const fn files_per_job(mut self, count: usize) -> Self {
+        self.files_per_job = Some(count);
+        self
+    }
+
     /// The table has to be there; else it is made.
     pub const fn must_exist(mut self) -> Self {
         self.must_exist = true;
@@ -322,6 +335,13 @@ impl LoadToBigQuery {
     /// the files is an error.
     pub fn latest_by(mut self, column: impl Into<String>) -> Self {
         self.latest_by = Some(column.into());
+        self
+    }
+
+    /// A merge looks for keys only among the rows of the table that fit, so that it reads, and is billed for, only their partitions:
+    /// `.matching_only("T.day >= '{ds}'")`. `T` is the table and `S` the files. A key that is only in other rows is inserted again.
+    pub fn matching_only(mut self, condition: impl Into<Text>) -> Self {
+        self.matching_only = Some(condition.into());
         self
     }
 
@@ -354,6 +374,11 @@ impl LoadToBigQuery {
     /// Values that belong to no column are left out.
     pub fn ignore_unknown(self) -> Self {
         self.option("ignoreUnknownValues", json!(true))
+    }
+
+    /// Lists of Parquet become arrays. Without it they become records with a field `list`, as BigQuery has always done it.
+    pub fn lists_as_arrays(self) -> Self {
+        self.option("parquetOptions", json!({ "enableListInference": true }))
     }
 
     /// Any other option of load jobs, by the name that the API has for it: `.option("encoding", json!("ISO-8859-1"))`.

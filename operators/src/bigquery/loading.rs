@@ -7,7 +7,7 @@ use tidemill_core::operator::{Operator, Outcome, TaskContext, TaskError, TaskRes
 use tidemill_core::spec::{Dedup, Touches, WriteMode};
 
 use super::client::{BigQuery, adopted};
-use super::job::{Job, print};
+use super::job::{Job, JobState, print};
 use super::load::LoadToBigQuery;
 use super::record::{Figures, Said, record, rows_written};
 use super::table::{TableName, partition};
@@ -124,7 +124,7 @@ impl<'a> Loading<'a> {
         if files.objects.is_empty() {
             return self.no_files();
         }
-        self.check_columns().await?;
+        self.check_columns(&files).await?;
         if self.is_staged(&files) {
             self.stage(0, files, Figures::default()).await
         } else {
@@ -166,8 +166,15 @@ impl<'a> Loading<'a> {
     async fn done(&self, job: &Job) -> TaskResult<BigQueryLoad> {
         let figures = Figures::of(job);
         let rows = rows_written(job);
-        let after = self.bq.table(&self.table).await?;
-        let after = after.and_then(|table| table.rows());
+        let after = match self.bq.table(&self.table).await {
+            Err(error) if error.kind.is_retried() => return Err(error),
+            // The rows are there, whatever else cannot be seen.
+            Err(error) => {
+                self.ctx.warn(error.to_string());
+                None
+            }
+            Ok(table) => table.and_then(|table| table.rows()),
+        };
         let said = Said {
             rows_loaded: rows,
             rows_after: after,
@@ -325,7 +332,23 @@ impl Operator for LoadToBigQuery {
             (None, None) => bq.location(&table).await?,
             (_, location) => location.clone(),
         };
-        release(ctx, &bq, handle, location.as_deref()).await
+        let known = handle.clone().map(waiting::<Step>).transpose()?;
+        release(ctx, &bq, handle, location.as_deref()).await?;
+        let Some(known) = known.filter(|known| matches!(known.step, Step::Last { .. })) else {
+            return Ok(());
+        };
+        // Whoever cancels may be too late: what is loaded is loaded.
+        let job = bq.job(&known.job).await?;
+        let done = job.filter(|job| job.state() == JobState::Done && job.failure().is_none());
+        if let Some(job) = done {
+            ctx.warn(format!(
+                "job {} was done before it could be cancelled",
+                job.at()
+            ));
+            let loading = Loading::open(self, ctx, known.job.location.clone()).await?;
+            loading.done(&job).await?;
+        }
+        Ok(())
     }
 }
 

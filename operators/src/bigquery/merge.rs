@@ -67,7 +67,7 @@ pub(super) fn statement(
     (table, stage): (&TableName, &TableName),
     columns: &[Column],
     keys: &[String],
-    latest_by: Option<&str>,
+    (latest_by, only): (Option<&str>, Option<&str>),
 ) -> TaskResult<String> {
     let is_key = |name: &str| keys.iter().any(|key| key.eq_ignore_ascii_case(name));
     if let Some(key) = keys.iter().find(|key| {
@@ -80,10 +80,9 @@ pub(super) fn statement(
         )));
     }
     let keys = all(keys)?;
-    let on: Vec<String> = keys
-        .iter()
-        .map(|key| format!("T.{key} = S.{key}"))
-        .collect();
+    let on = keys.iter().map(|key| format!("T.{key} = S.{key}"));
+    let only = only.map(|condition| format!("({condition})"));
+    let on: Vec<String> = on.chain(only).collect();
     let names: Vec<String> = columns
         .iter()
         .map(|column| quoted(&column.name))
@@ -132,9 +131,17 @@ mod tests {
             Column::nullable("at", "DATE"),
         ];
         let id = ["id".to_owned()];
-        let sql = statement((&table, &stage), &columns, &id, Some("at")).unwrap();
+        let sql = statement(
+            (&table, &stage),
+            &columns,
+            &id,
+            (Some("at"), Some("T.at > 0")),
+        )
+        .unwrap();
         assert!(
-            sql.contains("ON T.`id` = S.`id`\nWHEN MATCHED THEN UPDATE SET `at` = S.`at`\n"),
+            sql.contains(
+                "ON T.`id` = S.`id` AND (T.at > 0)\nWHEN MATCHED THEN UPDATE SET `at` = S.`at`\n"
+            ),
             "{sql}"
         );
         assert!(
@@ -142,9 +149,9 @@ mod tests {
             "{sql}"
         );
         assert!(sql.contains("ORDER BY `at` DESC"), "{sql}");
-        let only = statement((&table, &stage), &columns[..1], &id, None).unwrap();
+        let only = statement((&table, &stage), &columns[..1], &id, (None, None)).unwrap();
         assert!(!only.contains("UPDATE"), "{only}");
-        assert!(statement((&table, &stage), &columns, &["x".to_owned()], None).is_err());
+        assert!(statement((&table, &stage), &columns, &["x".to_owned()], (None, None)).is_err());
         assert!(keys(&stage, &["a`b".to_owned()]).is_err());
     }
 }

@@ -17,9 +17,11 @@
 
 mod check;
 mod client;
+mod contract;
 mod copy;
 mod database;
 mod errors;
+mod footer;
 mod job;
 mod load;
 mod loading;

@@ -105,7 +105,7 @@ pub struct BigQueryQuery {
 }
 
 impl BigQueryQuery {
-    /// This query, in GoogleSQL. Braces of its own are written `{{` and `}}`. Values belong into [parameters](Self::parameter).
+    /// This query, in `GoogleSQL`. Braces of its own are written `{{` and `}}`. Values belong into [parameters](Self::parameter).
     pub fn of(sql: impl Into<Text>) -> Self {
         Self {
             sql: sql.into(),

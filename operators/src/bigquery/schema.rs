@@ -172,7 +172,7 @@ fn within(
                 )),
                 (true, _) => {}
                 (false, _) => lines.push(format!(
-                    "`{name}`: declared as {}, and the table does not have it",
+                    "`{name}`: {} here, and the table does not have it",
                     column.words()
                 )),
             }
@@ -182,7 +182,7 @@ fn within(
         let same_mode = there.mode == column.mode || (relaxed && allowed.nulls);
         if plain(&there.kind) != plain(&column.kind) || !same_mode {
             lines.push(format!(
-                "`{name}`: declared as {}, and {} in the table",
+                "`{name}`: {} here, and {} in the table",
                 column.words(),
                 there.words()
             ));
@@ -198,7 +198,7 @@ fn within(
         let missing = !declared.iter().any(|column| is(column, there));
         if missing && there.mode == ColumnMode::Required {
             lines.push(format!(
-                "`{path}{}`: {} in the table, and not declared",
+                "`{path}{}`: {} in the table, and missing here",
                 there.name,
                 there.words()
             ));
@@ -229,11 +229,11 @@ mod tests {
         assert_eq!(
             lines,
             [
-                "`ID`: declared as INT64 NULLABLE, and INT64 REQUIRED in the table",
-                "`amount`: declared as NUMERIC NULLABLE, and FLOAT64 NULLABLE in the table",
-                "`extra`: declared as STRING NULLABLE, and the table does not have it",
-                "`who.name`: declared as INT64 NULLABLE, and STRING NULLABLE in the table",
-                "`at`: TIMESTAMP REQUIRED in the table, and not declared",
+                "`ID`: INT64 NULLABLE here, and INT64 REQUIRED in the table",
+                "`amount`: NUMERIC NULLABLE here, and FLOAT64 NULLABLE in the table",
+                "`extra`: STRING NULLABLE here, and the table does not have it",
+                "`who.name`: INT64 NULLABLE here, and STRING NULLABLE in the table",
+                "`at`: TIMESTAMP REQUIRED in the table, and missing here",
             ]
         );
         let all = Allowed {

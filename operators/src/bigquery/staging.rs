@@ -3,13 +3,14 @@
 use serde_json::{Map, Value, json};
 use tidemill_core::operator::{Outcome, TaskError, TaskResult};
 use tidemill_core::spec::WriteMode;
+use tidemill_core::text::Text;
 
 use super::client::JobRequest;
 use super::job::{Job, label};
 use super::load::{Columns, IfNone};
 use super::loading::{BigQueryLoad, Ended, Loading, Step, copy};
 use super::record::{Figures, record};
-use super::schema::{Allowed, Column, drift};
+use super::schema::Column;
 use super::table::{TableFacts, TableName};
 use super::watch::Waiting;
 use super::{merge, storage_of};
@@ -54,14 +55,9 @@ impl Files {
         i64::try_from(self.objects.len()).unwrap_or(i64::MAX)
     }
 
-    fn part(&self, nth: usize) -> Vec<String> {
-        let parts = self.objects.chunks(ADDRESSES_MAX);
-        let part = parts.skip(nth).next().unwrap_or_default();
+    fn part(&self, nth: usize, most: usize) -> Vec<String> {
+        let part = self.objects.chunks(most).nth(nth).unwrap_or_default();
         part.iter().map(|object| object.uri.to_string()).collect()
-    }
-
-    fn parts(&self) -> usize {
-        self.objects.len().div_ceil(ADDRESSES_MAX)
     }
 }
 
@@ -109,11 +105,17 @@ impl Loading<'_> {
     pub(super) fn is_staged(&self, files: &Files) -> bool {
         self.of.keys().is_some()
             || self.of.if_no_rows != IfNone::GoOn
-            || files.objects.len() > ADDRESSES_MAX
+            || files.objects.len() > self.most()
+    }
+
+    /// How many files one job loads.
+    fn most(&self) -> usize {
+        let said = self.of.files_per_job.unwrap_or(ADDRESSES_MAX);
+        said.clamp(1, ADDRESSES_MAX)
     }
 
     /// The columns that the author declared.
-    async fn declared(&self) -> TaskResult<Option<Vec<Column>>> {
+    pub(super) async fn declared(&self) -> TaskResult<Option<Vec<Column>>> {
         let uri = match &self.of.columns {
             Columns::Declared(columns) => return Ok(Some(columns.clone())),
             Columns::There | Columns::Guessed => return Ok(None),
@@ -132,31 +134,6 @@ impl Loading<'_> {
             return Err(odd());
         }
         Ok(Some(columns))
-    }
-
-    /// Compares the columns that were declared with those of the table, before anything is loaded.
-    pub(super) async fn check_columns(&self) -> TaskResult<()> {
-        let replaced = self.of.into.mode == WriteMode::Truncate;
-        let Some(declared) = self.declared().await?.filter(|_| !replaced) else {
-            return Ok(());
-        };
-        let Some(table) = self.bq.table(&self.table).await? else {
-            return Ok(());
-        };
-        let allowed = Allowed {
-            new_columns: self.of.allow_new_columns,
-            nulls: self.of.allow_nulls,
-        };
-        let lines = drift(&declared, &table.columns(), allowed);
-        if lines.is_empty() {
-            return Ok(());
-        }
-        Err(TaskError::data(format!(
-            "the columns that are declared are not those of {}:\n  {}",
-            self.table,
-            lines.join("\n  ")
-        ))
-        .help("change the declaration or the table; `.allow_new_columns()` and `.allow_nulls()` let the load change it"))
     }
 
     /// Loads straight into the table: one job.
@@ -217,7 +194,7 @@ impl Loading<'_> {
             "CREATE_IF_NEEDED"
         };
         let own = [
-            ("sourceUris", json!(files.part(nth))),
+            ("sourceUris", json!(files.part(nth, self.most()))),
             ("sourceFormat", json!(self.of.format.word())),
             ("createDisposition", json!(create)),
             ("writeDisposition", json!(write)),
@@ -349,7 +326,7 @@ impl Loading<'_> {
         let more = job
             .value("/configuration/load/sourceUris")
             .and_then(Value::as_array);
-        if more.is_some_and(|addresses| addresses.len() == ADDRESSES_MAX) {
+        if more.is_some_and(|addresses| addresses.len() == self.most()) {
             let files = self.files().await?;
             if files.print != print {
                 self.ctx
@@ -357,7 +334,7 @@ impl Loading<'_> {
                 self.clear(&print).await;
                 return self.stage(0, files, Figures::default()).await;
             }
-            if nth + 1 < files.parts() {
+            if nth + 1 < files.objects.len().div_ceil(self.most()) {
                 return self.stage(nth + 1, files, figures).await;
             }
         }
@@ -469,8 +446,9 @@ impl Loading<'_> {
         let facts = self.staged_facts(&stage).await?;
         figures.rows_before = Some(self.ready(&facts).await?);
         let keys = self.of.keys().unwrap_or_default();
-        let latest = self.of.latest_by.as_deref();
-        let sql = merge::statement((&self.table, &stage), &facts.columns(), keys, latest)?;
+        let only = self.of.matching_only.as_ref().map(Text::as_str);
+        let how = (self.of.latest_by.as_deref(), only);
+        let sql = merge::statement((&self.table, &stage), &facts.columns(), keys, how)?;
         let query = json!({ "query": { "query": sql, "useLegacySql": false } });
         self.launch_last(query, &figures, Some(files)).await
     }

@@ -102,6 +102,26 @@ impl Storage {
         Ok(reply.body().to_vec())
     }
 
+    /// The last bytes of an object, or all of them.
+    pub(crate) async fn end_of(&self, object: &GcsObject, bytes: u64) -> TaskResult<Vec<u8>> {
+        let uri = &object.uri;
+        let from = object.size.saturating_sub(bytes);
+        let most = usize::try_from(bytes).unwrap_or(usize::MAX);
+        let reply = self
+            .client
+            .get("/storage/v1/b/{}/o/{}", &[uri.bucket(), uri.object()])
+            .query("alt", "media")
+            .query("generation", object.generation)
+            .header("range", format!("bytes={from}-"))
+            .doing(format!("read the end of {uri}"))
+            .names(format!("object {uri}"))
+            .needs("storage.objects.get")
+            .body_max(most.saturating_add(1))
+            .send()
+            .await?;
+        Ok(reply.body().to_vec())
+    }
+
     /// A 404 may say that the whole bucket is not there.
     pub(super) async fn check_bucket(&self, reply: &Reply, bucket: &str) -> TaskResult<()> {
         let said = reply.said();

@@ -15,7 +15,7 @@ const TOKEN: &str = "oauth2.token";
 const LENT: &str = "iamcredentials.projects.serviceAccounts.generateAccessToken";
 
 /// A connection with the key of a service account, whose tokens the sandbox gives.
-fn keyed(kit: &Kit) -> Connection {
+pub(crate) fn keyed(kit: &Kit) -> Connection {
     kit.google()
         .with_secret("key", KEY)
         .with("token_endpoint", format!("{}/token", kit.base))

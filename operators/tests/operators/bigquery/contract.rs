@@ -5,7 +5,7 @@ use tidemill::prelude::*;
 use tidemill_operators::BigQueryLoad;
 use tidemill_operators::bigquery::{Column, LoadToBigQuery};
 
-use super::{INSERT, jobs, kit, ran, ran_as, rows, sql};
+use super::{INSERT, jobs, kit, parquet, ran, ran_as, rows, sql};
 
 #[test]
 fn columns_that_differ_from_the_table_are_named_one_by_one() {
@@ -28,11 +28,11 @@ fn columns_that_differ_from_the_table_are_named_one_by_one() {
     assert_eq!(failed.error().kind, ErrorKind::Data);
     let message = &failed.error().message;
     assert!(
-        message.contains("`id`: declared as STRING REQUIRED, and INT64 REQUIRED in the table"),
+        message.contains("`id`: STRING REQUIRED here, and INT64 REQUIRED in the table"),
         "{message}"
     );
     assert!(
-        message.contains("`note`: declared as STRING NULLABLE, and the table does not have it"),
+        message.contains("`note`: STRING NULLABLE here, and the table does not have it"),
         "{message}"
     );
     assert!(!message.contains("amount"), "{message}");
@@ -45,6 +45,67 @@ fn columns_that_differ_from_the_table_are_named_one_by_one() {
     let done: BigQueryLoad = ran(&kit, right).output();
     assert_eq!(done.rows, 1);
     assert_eq!(rows(&kit, "SELECT note FROM crm.t"), "x");
+}
+
+#[test]
+fn columns_of_parquet_files_are_compared_before_the_load() {
+    let kit = kit();
+    sql(
+        &kit,
+        "CREATE TABLE crm.t (id INT64 NOT NULL, name STRING, seen TIMESTAMP, tags ARRAY<STRING>, amount NUMERIC)",
+    );
+    let query = "SELECT 1 AS id, 7 AS name, TIMESTAMP '2025-01-31 10:00:00+00' AS seen, ['a'] AS tags, NUMERIC '1.5' AS amount, DATE '2025-01-31' AS day";
+    parquet(&kit, "p/a", query);
+    let load = LoadToBigQuery::parquet("gs://raw/p/*.parquet")
+        .into("crm.t")
+        .append(Dedup::job_id())
+        .lists_as_arrays();
+    let failed = ran(&kit, load.clone().allow_nulls());
+    assert_eq!(failed.error().kind, ErrorKind::Data, "{}", failed.error());
+    let message = &failed.error().message;
+    assert!(message.contains("gs://raw/p/a-"), "{message}");
+    assert!(
+        message.contains("`name`: INT64 NULLABLE here, and STRING NULLABLE in the table"),
+        "{message}"
+    );
+    assert!(
+        message.contains("`day`: DATE NULLABLE here, and the table does not have it"),
+        "{message}"
+    );
+    for right in ["`id`", "`seen`", "`tags`", "`amount`"] {
+        assert!(!message.contains(right), "{right}: {message}");
+    }
+    let strict = ran(&kit, load.clone());
+    assert!(
+        strict
+            .error()
+            .message
+            .contains("`id`: INT64 NULLABLE here, and INT64 REQUIRED in the table"),
+        "{}",
+        strict.error()
+    );
+    assert_eq!(jobs(&kit), Vec::<String>::new(), "nothing was launched");
+    parquet(&kit, "p/a", &query.replace("7 AS name", "'seven' AS name"));
+    let done = ran(&kit, load.allow_nulls().allow_new_columns());
+    assert_eq!(done.output::<BigQueryLoad>().rows, 1);
+    assert_eq!(
+        rows(&kit, "SELECT id, name, tags[0], amount, day FROM crm.t"),
+        "1,seven,a,1.5,2025-01-31"
+    );
+}
+
+#[test]
+fn a_file_that_is_no_parquet_is_left_to_the_load() {
+    let kit = kit();
+    sql(&kit, "CREATE TABLE crm.t (id INT64)");
+    kit.put("a.parquet", "PAR1 and then nothing of the kind");
+    let load = LoadToBigQuery::parquet("gs://raw/a.parquet")
+        .into("crm.t")
+        .append(Dedup::job_id());
+    let failed = ran(&kit, load);
+    assert!(!failed.error().kind.is_retried(), "{}", failed.error());
+    assert!(failed.logged("its columns cannot be read before the load"));
+    assert_eq!(failed.loads[0].status, "failed");
 }
 
 #[test]

@@ -2,10 +2,12 @@
 
 use serde_json::{Value, json};
 use tidemill::prelude::*;
+use tidemill::testing::TaskRun;
 use tidemill_operators::bigquery::{Column, LoadToBigQuery};
 use tidemill_operators::{BigQueryLoad, Partitioning};
 
-use super::{INSERT, kit, launches, ran, ran_as, rows};
+use super::{INSERT, deaths, kit, launches, ran, ran_as, rows};
+use crate::credentials::keyed;
 use crate::kit::Kit;
 
 const DAY: &str = "2025-01-31";
@@ -78,23 +80,100 @@ fn a_reply_that_is_lost_or_odd_changes_nothing() {
 
 #[test]
 fn a_token_that_ends_while_a_job_is_watched_is_renewed() {
+    for (name, load) in load() {
+        let kit = kit();
+        files(&kit);
+        // After the launch, while its job is looked at.
+        for (method, after) in [(INSERT, 0), ("bigquery.jobs.get", 1)] {
+            kit.fault_of("bigquery", method, (after, 1), json!("expired_token"));
+        }
+        let dag = super::dag(load);
+        let task = TaskRun::of(&dag, "task").day(DAY).connection(keyed(&kit));
+        figures(&task.run().output(), name);
+        assert!(
+            kit.asked("oauth2.token").len() == 3,
+            "{name}: it was renewed twice"
+        );
+        once(&kit, name);
+    }
+}
+
+#[test]
+fn two_attempts_of_one_launch_at_a_time_are_one_job() {
+    for (name, load) in load() {
+        let kit = kit();
+        files(&kit);
+        kit.fault_of(
+            "bigquery",
+            "bigquery.*",
+            (0, 200),
+            json!({ "latency": { "ms": 5 } }),
+        );
+        std::thread::scope(|scope| {
+            let attempts = [1, 2, 3].map(|attempt| {
+                let (kit, load) = (&kit, load.clone());
+                scope.spawn(move || ran_as(kit, load, (attempt, 1)))
+            });
+            for attempt in attempts {
+                let ran = attempt.join().expect("it works");
+                // One whose staging table another has cleared away begins again.
+                if let Err(error) = &ran.result {
+                    assert!(error.kind.is_retried(), "{name}: {error}");
+                } else {
+                    assert_eq!(ran.output::<BigQueryLoad>().rows, 3, "{name}");
+                }
+            }
+        });
+        kit.no_faults();
+        figures(&ran_as(&kit, load, (4, 1)).output(), name);
+        once(&kit, name);
+    }
+}
+
+#[test]
+fn many_files_are_one_change_whatever_fails() {
+    for (name, load) in load() {
+        let load = load.files_per_job(1);
+        let kit = kit();
+        files(&kit);
+        let ran = ran(&kit, load.clone());
+        figures(&ran.output(), name);
+        once(&kit, name);
+        let loads = super::jobs(&kit)
+            .iter()
+            .filter(|id| id.ends_with("_0") || id.ends_with("_1"))
+            .count();
+        assert_eq!(loads, 2, "{name}");
+        let over = deaths().find(|nth| killed(name, &load, (*nth, &json!("lost_after"))));
+        assert!(over.is_some_and(|steps| steps >= 8), "{name}: {over:?}");
+    }
+}
+
+#[test]
+fn files_that_come_meanwhile_are_loaded_from_the_beginning() {
     let kit = kit();
     files(&kit);
-    kit.fault_of(
-        "bigquery",
-        "bigquery.jobs.get",
-        (1, 1),
-        json!("expired_token"),
-    );
     let [(_, load), ..] = load();
-    let ran = ran(&kit, load.clone());
-    // Without credentials there is nothing to renew: the attempt ends, and the next finds the job.
-    if ran.result.is_err() {
-        assert_eq!(ran.error().kind, ErrorKind::Permanent);
+    let load = load.files_per_job(1);
+    // The first attempt ends after its first part.
+    let dies = (6..40).find(|nth| {
+        kit.fault_of(
+            "bigquery",
+            "bigquery.*",
+            (*nth, 1_000),
+            json!("lost_before"),
+        );
+        let ran = ran(&kit, load.clone());
         kit.no_faults();
-        figures(&ran_as(&kit, load, (2, 1)).output(), "the second attempt");
-    }
-    once(&kit, "expired");
+        assert!(ran.result.is_err(), "it did not die in time");
+        super::jobs(&kit).len() == 1
+    });
+    assert!(dies.is_some());
+    kit.put("in%2FA.csv", format!("7,{DAY}\n"));
+    let done: BigQueryLoad = ran_as(&kit, load, (2, 1)).output();
+    assert_eq!((done.rows, done.files), (4, 3));
+    assert_eq!(rows(&kit, "SELECT id FROM crm.t ORDER BY id"), "1 2 3 7");
+    assert_eq!(launches(&kit), 1);
 }
 
 /// Ends an attempt after its `nth` request to BigQuery, in every way: what it sent then was done or not, and it hears nothing any
@@ -102,7 +181,7 @@ fn a_token_that_ends_while_a_job_is_watched_is_renewed() {
 fn killed(name: &str, load: &LoadToBigQuery, (nth, fault): (u32, &Value)) -> bool {
     let kit = kit();
     files(&kit);
-    kit.fault_of("bigquery", "bigquery.*", (nth, 1_000), fault.clone());
+    kit.fault_of("bigquery", "bigquery.*", (nth, 100_000), fault.clone());
     let first = ran(&kit, load.clone());
     let is_over = first.result.is_ok();
     kit.no_faults();
@@ -126,7 +205,7 @@ fn killed(name: &str, load: &LoadToBigQuery, (nth, fault): (u32, &Value)) -> boo
 fn an_attempt_that_dies_at_any_step_is_taken_up_by_the_next() {
     for (name, load) in load() {
         for fault in [json!("lost_before"), json!("lost_after")] {
-            let over = (0..60).find(|nth| killed(name, &load, (*nth, &fault)));
+            let over = deaths().find(|nth| killed(name, &load, (*nth, &fault)));
             let steps = over.expect("it comes to its end");
             assert!(steps >= 4, "{name}: it has steps to die at, {steps}");
         }
@@ -191,10 +270,33 @@ fn a_job_is_cancelled_with_its_task() {
     kit.fault_of("bigquery", INSERT, (0, 1), json!("job_stuck"));
     let [(_, load), ..] = load();
     let dag = super::dag(load);
-    let task = tidemill::testing::TaskRun::of(&dag, "task").day(DAY);
+    let task = TaskRun::of(&dag, "task").day(DAY);
     let ran = task.connection(kit.google()).cancel_after(minutes(5)).run();
     assert_eq!(ran.error().kind, ErrorKind::Cancelled);
     let asked = kit.effects("bigquery.jobs.cancel");
     assert_eq!(asked.len(), 1, "{asked:?}");
     assert!(asked[0].contains("asked to end"));
+}
+
+#[test]
+fn a_cancel_that_comes_too_late_says_what_was_loaded() {
+    let kit = kit();
+    files(&kit);
+    let [(_, load), ..] = load();
+    let dag = super::dag(load);
+    // By the clock of the attempt nothing is looked at before it is cancelled; the job is done long before.
+    kit.fault_of(
+        "bigquery",
+        "bigquery.jobs.cancel",
+        (0, 1),
+        json!({ "latency": { "ms": 1_000 } }),
+    );
+    let task = TaskRun::of(&dag, "task").day(DAY).connection(kit.google());
+    let ran = task.cancel_after(std::time::Duration::from_millis(1)).run();
+    assert_eq!(ran.error().kind, ErrorKind::Cancelled);
+    assert!(ran.logged("was done before it could be cancelled"));
+    assert_eq!(
+        (ran.loads[0].rows_loaded, &*ran.loads[0].status),
+        (3, "success")
+    );
 }

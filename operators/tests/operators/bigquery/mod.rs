@@ -83,6 +83,15 @@ pub(crate) fn launches(kit: &Kit) -> usize {
     jobs(kit).iter().filter(|id| !id.contains('_')).count()
 }
 
+/// After how many requests an attempt is ended: each of the first, and then fewer and fewer, as nobody knows how often a job is looked
+/// at before it is done.
+pub(crate) fn deaths() -> impl Iterator<Item = u32> {
+    std::iter::successors(Some(0_u32), |nth| {
+        Some(if *nth < 24 { nth + 1 } else { nth + nth / 2 })
+    })
+    .take(40)
+}
+
 /// Parquet files with the rows of a query.
 pub(crate) fn parquet(kit: &Kit, name: &str, query: &str) {
     sql(
