@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use tidemill_core::operator::{Operator, Outcome, TaskContext, TaskError, TaskResult};
+use tidemill_core::operator::{ErrorKind, Operator, Outcome, TaskContext, TaskError, TaskResult};
 use tidemill_core::spec::{Dedup, Touches, WriteMode};
 
 use super::client::{BigQuery, adopted};
@@ -315,8 +315,8 @@ impl Operator for LoadToBigQuery {
             Stands::Failed(job, error) => loading.failed(&step, Some(&job), error).await,
             Stands::Lost(error) => loading.lost(&step, error).await,
             Stands::Done(job) => match loading.next(step.clone(), job.clone()).await {
-                // The job has ended, and what comes after it can never be done.
-                Err(error) if !error.kind.is_retried() => {
+                // The job has ended, and what comes after it can never be done in this launch.
+                Err(error) if !error.kind.is_retried() || error.kind == ErrorKind::Lost => {
                     loading.failed(&step, Some(&job), error).await
                 }
                 other => other,

@@ -5,7 +5,7 @@ use tidemill_core::operator::{Outcome, TaskError, TaskResult};
 use tidemill_core::spec::WriteMode;
 use tidemill_core::text::Text;
 
-use super::client::JobRequest;
+use super::client::{JobRequest, adopted};
 use super::job::{Job, label};
 use super::load::{Columns, IfNone};
 use super::loading::{BigQueryLoad, Ended, Loading, Step, copy};
@@ -354,8 +354,11 @@ impl Loading<'_> {
         // By the clock of the service.
         let ended = job.number("/statistics/endTime").unwrap_or_default();
         let expires = json!({ "expirationTime": (ended + STAGE_MILLIS).to_string() });
-        if ended > 0 {
-            self.bq.change(&stage, &expires).await?;
+        if ended > 0 && !self.bq.change(&stage, &expires).await? {
+            return match self.last().await? {
+                Some(job) => self.told(&job, true, Step::Last { files: Some(print) }),
+                None => Err(gone(&stage)),
+            };
         }
         match self.of.keys() {
             Some(keys) => self.count_keys((print, figures), &stage, keys).await,
@@ -436,12 +439,24 @@ impl Loading<'_> {
 
     async fn staged_facts(&self, stage: &TableName) -> TaskResult<TableFacts> {
         let facts = self.bq.table(stage).await?;
-        // The same launch begins again, with what it finds.
-        facts.ok_or_else(|| TaskError::transient(format!("staging table {stage} is gone")))
+        facts.ok_or_else(|| gone(stage))
+    }
+
+    /// The job that changes the table, if another attempt of this launch was faster: it may have cleared the staging table away.
+    async fn last(&self) -> TaskResult<Option<Job>> {
+        let at = self
+            .bq
+            .at(self.ctx.launch_key().as_str(), self.location.as_deref());
+        let found = self.bq.job(&at).await?;
+        let ours = found.map(|job| adopted(job, &self.print)).transpose()?;
+        Ok(ours.map(|(job, _)| job))
     }
 
     /// Merges the staging table into the table: one job.
     pub(super) async fn merge(&self, files: String, mut figures: Figures) -> Ended {
+        if let Some(job) = self.last().await? {
+            return self.told(&job, true, Step::Last { files: Some(files) });
+        }
         let stage = self.stage_of(&files);
         let facts = self.staged_facts(&stage).await?;
         figures.rows_before = Some(self.ready(&facts).await?);
@@ -455,6 +470,9 @@ impl Loading<'_> {
 
     /// Copies the staging table over the table, or adds it: one job.
     async fn copy_over(&self, (files, mut figures): (String, Figures), stage: &TableName) -> Ended {
+        if let Some(job) = self.last().await? {
+            return self.told(&job, true, Step::Last { files: Some(files) });
+        }
         let facts = self.staged_facts(stage).await?;
         figures.rows_before = Some(self.ready(&facts).await?);
         let truncates = self.of.into.mode == WriteMode::Truncate || self.partition.is_some();
@@ -466,4 +484,9 @@ impl Loading<'_> {
         let configuration = copy(stage, self.destination(), write);
         self.launch_last(configuration, &figures, Some(files)).await
     }
+}
+
+/// The jobs of a staging table keep their identifiers, so only another launch fills it again.
+fn gone(stage: &TableName) -> TaskError {
+    TaskError::lost(format!("staging table {stage} is gone before it was used"))
 }

@@ -291,18 +291,20 @@ impl BigQuery {
             .map(drop)
     }
 
-    /// Changes what is known of a table, and gives what is known then.
-    pub(super) async fn change(&self, name: &TableName, body: &Value) -> TaskResult<TableFacts> {
-        self.client
+    /// Changes what is known of a table, and says whether it is there.
+    pub(super) async fn change(&self, name: &TableName, body: &Value) -> TaskResult<bool> {
+        let reply = self
+            .client
             .patch(TABLE, &name.parts())
             .json(body)
             .repeatable()
+            .answers(&[404])
             .doing(format!("change table {name}"))
             .names(format!("table `{name}`"))
             .needs("bigquery.tables.update")
-            .send_json()
-            .await
-            .map(TableFacts)
+            .send()
+            .await?;
+        Ok(reply.is_success())
     }
 
     /// Deletes a table. One that is not there is no error.

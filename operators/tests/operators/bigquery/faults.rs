@@ -116,7 +116,7 @@ fn two_attempts_of_one_launch_at_a_time_are_one_job() {
             });
             for attempt in attempts {
                 let ran = attempt.join().expect("it works");
-                // One whose staging table another has cleared away begins again.
+                // A staging table may be cleared away by another one that was faster; its job is found the next time.
                 if let Err(error) = &ran.result {
                     assert!(error.kind.is_retried(), "{name}: {error}");
                 } else {
@@ -299,4 +299,48 @@ fn a_cancel_that_comes_too_late_says_what_was_loaded() {
         (ran.loads[0].rows_loaded, &*ran.loads[0].status),
         (3, "success")
     );
+}
+
+#[test]
+fn a_staging_table_that_is_gone_is_filled_by_another_launch() {
+    let kit = kit();
+    files(&kit);
+    let [_, _, (_, load), _] = load();
+    // The first attempt fills it, and hears nothing any more.
+    kit.fault_of(
+        "bigquery",
+        "bigquery.tables.patch",
+        (0, 100_000),
+        json!("lost_before"),
+    );
+    assert!(ran(&kit, load.clone()).error().kind.is_retried());
+    kit.no_faults();
+    let names = rows(&kit, "SELECT table_name FROM crm.INFORMATION_SCHEMA.TABLES");
+    assert!(names.starts_with("tidemill_stage_t"), "{names}");
+    super::sql(&kit, &format!("DROP TABLE crm.{names}"));
+    let lost = ran_as(&kit, load.clone(), (2, 1));
+    assert!(
+        !lost.error().kind.is_retried() || lost.error().kind == ErrorKind::Lost,
+        "{}",
+        lost.error()
+    );
+    assert_eq!(lost.loads[0].status, "failed");
+    figures(&ran_as(&kit, load, (3, 2)).output(), "another launch");
+    once(&kit, "gone");
+}
+
+#[test]
+fn rows_that_cannot_be_read_leave_no_staging_table() {
+    let kit = kit();
+    kit.put("in%2Fa.csv", "x,y\n");
+    let [_, _, (_, load), _] = load();
+    let failed = ran(&kit, load);
+    assert_eq!(failed.error().kind, ErrorKind::Data, "{}", failed.error());
+    assert_eq!(
+        (failed.loads.len(), &*failed.loads[0].status),
+        (1, "failed")
+    );
+    assert!(failed.loads[0].job_id.is_some());
+    let left = rows(&kit, "SELECT table_name FROM crm.INFORMATION_SCHEMA.TABLES");
+    assert_eq!(left, "");
 }
