@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use datafusion::common::Column;
-use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{
     Expr, Join, JoinType, LogicalPlan, LogicalPlanBuilder, Projection, SubqueryAlias, Unnest,
@@ -66,12 +66,16 @@ fn flat(join: &Join) -> Result<Option<LogicalPlan>> {
     let LogicalPlan::SubqueryAlias(SubqueryAlias { input, alias, .. }) = join.right.as_ref() else {
         return Ok(None);
     };
-    let LogicalPlan::Subquery(subquery) = input.as_ref() else {
+    let (plan, marked) = match input.as_ref() {
+        LogicalPlan::Subquery(subquery) => (subquery.subquery.as_ref(), true),
+        plan => (plan, false),
+    };
+    let Some((shown, unnest, inner)) = around(plan) else {
         return Ok(None);
     };
-    let Some((shown, unnest, inner)) = around(&subquery.subquery) else {
+    if !marked && !named_within(&inner.expr, &join.left)? {
         return Ok(None);
-    };
+    }
     let outer = outer(join)?;
     let row: Vec<Expr> = join
         .left
@@ -131,4 +135,31 @@ fn own(expr: Expr, row: &LogicalPlan) -> Result<Expr> {
         expr => Ok(Transformed::no(expr)),
     })?;
     Ok(done.data)
+}
+
+/// Whether subqueries in expressions name columns of the row: that does not mark the `UNNEST` as lateral.
+fn named_within(exprs: &[Expr], row: &LogicalPlan) -> Result<bool> {
+    let mut found = false;
+    for expr in exprs {
+        expr.apply(|expr| {
+            let subquery = match expr {
+                Expr::ScalarSubquery(subquery) => subquery,
+                Expr::Exists(exists) => &exists.subquery,
+                Expr::InSubquery(within) => &within.subquery,
+                _ => return Ok(TreeNodeRecursion::Continue),
+            };
+            subquery.subquery.apply_with_subqueries(|node| {
+                node.apply_expressions(|expr| {
+                    expr.apply(|expr| {
+                        if let Expr::OuterReferenceColumn(_, column) = expr {
+                            found |= row.schema().has_column(column);
+                        }
+                        Ok(TreeNodeRecursion::Continue)
+                    })
+                })
+            })?;
+            Ok(TreeNodeRecursion::Continue)
+        })?;
+    }
+    Ok(found)
 }

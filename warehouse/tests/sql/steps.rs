@@ -3,7 +3,7 @@
 //! A line `== name` begins a test. A step is a text, on any number of lines, up to a line `=> …` that says what it gives:
 //! `name TYPE, …: row; row` of a query, `STATEMENT_TYPE OPERATION` of one that changes tables, `STATEMENT_TYPE +inserted
 //! ~updated -deleted` of one that changes rows, `error: part of the message`, and of a script what its last query gives.
-//! `=> dry …` runs it dry. Unqualified names are in the dataset `d`.
+//! `=> dry …` runs it dry, and `=> bytes n` says what it is billed. Unqualified names are in the dataset `d`.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -106,6 +106,9 @@ fn run(steps: &str) -> Result<(), Failed> {
         };
         let found = match tables.answer(text.trim(), dry) {
             Err(error) => format!("error: {}", error.message),
+            Ok(outcome) if expected.starts_with("bytes ") => {
+                format!("bytes {}", outcome.bytes_processed)
+            }
             Ok(outcome) => said(&outcome),
         };
         let right = match expected.strip_prefix("error: ") {

@@ -3,15 +3,18 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, Decimal128Array, ListArray, StructArray, UInt64Array, new_null_array,
+    Array, ArrayRef, AsArray, Decimal128Array, Decimal256Array, ListArray, StructArray,
+    UInt64Array, new_null_array,
 };
 use datafusion::arrow::compute::{CastOptions, cast, cast_with_options, take};
-use datafusion::arrow::datatypes::{DataType, Decimal128Type, Field as ArrowField, TimeUnit};
+use datafusion::arrow::datatypes::{
+    DataType, Decimal128Type, Decimal256Type, Field as ArrowField, TimeUnit,
+};
 use datafusion::arrow::error::ArrowError;
 
 use crate::schema::{Digits, Field, Kind, Mode};
 use crate::sql::error::SqlError;
-use crate::sql::functions::{assignable, type_name};
+use crate::sql::functions::{assignable, rounded_big, type_name};
 
 /// Whether values of a type can be given to a column, and what `BigQuery` says if not.
 pub(super) fn check(
@@ -19,12 +22,6 @@ pub(super) fn check(
     field: &Field,
     refused: impl FnOnce(&str, &str) -> String,
 ) -> Result<(), SqlError> {
-    if let Kind::BigNumeric(Some(_)) = field.kind {
-        return Err(SqlError::unsupported(format!(
-            "changes of the column {} of type {}",
-            field.name, field.kind
-        )));
-    }
     if fits(given, field) {
         return Ok(());
     }
@@ -119,6 +116,7 @@ fn convert(array: &ArrayRef, field: &Field) -> Result<ArrayRef, ArrowError> {
     let values = cast_with_options(&values, wanted.data_type(), &strict)?;
     match field.kind {
         Kind::Numeric(Some(digits)) => rounded(&values, digits, &field.name),
+        Kind::BigNumeric(Some(digits)) => big(&values, digits, &field.name),
         _ => Ok(values),
     }
 }
@@ -175,4 +173,23 @@ fn rounded(values: &ArrayRef, digits: Digits, name: &str) -> Result<ArrayRef, Ar
         })
         .collect::<Result<Decimal128Array, _>>()?;
     Ok(Arc::new(rounded.with_precision_and_scale(38, 9)?))
+}
+
+fn big(values: &ArrayRef, digits: Digits, name: &str) -> Result<ArrayRef, ArrowError> {
+    let kind = values.data_type().clone();
+    let values = values.as_primitive::<Decimal256Type>();
+    let rounded = values
+        .iter()
+        .map(|value| {
+            let Some(value) = value else { return Ok(None) };
+            match rounded_big(value, digits) {
+                Some(value) => Ok(Some(value)),
+                None => Err(ArrowError::InvalidArgumentError(format!(
+                    "error: Field {name}: a value is out of range of BIGNUMERIC({}, {})",
+                    digits.precision, digits.scale
+                ))),
+            }
+        })
+        .collect::<Result<Decimal256Array, _>>()?;
+    Ok(Arc::new(rounded.with_data_type(kind)))
 }

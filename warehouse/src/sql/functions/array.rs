@@ -8,7 +8,7 @@ use datafusion::logical_expr::ReturnFieldArgs;
 
 use super::cast;
 use super::math::{compare, same_gives};
-use super::row::{RowFunction, json_field, list_of, row};
+use super::row::{RowFunction, json_field, list_of, of, row};
 use super::string::size;
 use super::value::{V, fail};
 
@@ -77,6 +77,21 @@ pub(super) const ALL: &[RowFunction] = &[
     row("null_is_empty$", "L->=0", |a| Ok(if a[0] == V::Null { V::List(Vec::new()) } else { a[0].clone() })).lax(),
     // Around a subquery, until it is planned.
     row("subquery$", "IA->=1", |a| Ok(a[1].clone())).lax(),
+    row("flat$", "L->#0", |a| {
+        let mut all = Vec::new();
+        for list in a[0].list()? {
+            all.extend_from_slice(list.list()?);
+        }
+        Ok(V::List(all))
+    })
+    .gives(|args| match args.arg_fields[0].data_type() {
+        DataType::List(inner) if matches!(inner.data_type(), DataType::List(_)) => {
+            Ok(of(inner.data_type().clone()))
+        }
+        _ => Err(DataFusionError::Plan(
+            "No matching signature for function ARRAY_CONCAT_AGG: it takes an ARRAY".to_owned(),
+        )),
+    }),
     row("top_count$", "LI->=0", top_count).gives(counts),
     row("quantiles$", "LI->=0", quantiles),
     row("in_array$", "AL->B", |a| {

@@ -8,7 +8,7 @@ use datafusion::scalar::ScalarValue;
 use super::civil::{self, DAY};
 use super::row::{RowFunction, is_json, json_field, list_of, of, row, type_name};
 use super::shape;
-use super::value::{NANO, V, divide_half_away, fail, numeric_to_big};
+use super::value::{NANO, V, divide_half_away, fail, numeric_to_big, rounded_big};
 use crate::schema::{Digits, Kind};
 
 /// The functions of this module.
@@ -135,7 +135,19 @@ pub(super) fn to(v: &V, name: &str) -> Result<V> {
             let value = numeric(v)?;
             bounded(value, digits)
         }
-        Kind::BigNumeric(_) => big(v).map(V::Big),
+        Kind::BigNumeric(None) => big(v).map(V::Big),
+        Kind::BigNumeric(Some(digits)) => {
+            let value = big(v)?;
+            match rounded_big(value, digits) {
+                Some(value) => Ok(V::Big(value)),
+                None => fail(format!(
+                    "Value of type BIGNUMERIC({}, {}) out of range: {}",
+                    digits.precision,
+                    digits.scale,
+                    big_text(value)
+                )),
+            }
+        }
         Kind::Bool => boolean(v).map(V::Bool),
         Kind::String(most) => {
             let text = text(v)?;

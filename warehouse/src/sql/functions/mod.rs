@@ -13,6 +13,7 @@ mod hash;
 mod json;
 mod math;
 pub(crate) mod percentile;
+mod record;
 mod row;
 mod shape;
 mod string;
@@ -27,6 +28,7 @@ use datafusion::logical_expr::ScalarUDF;
 
 pub(crate) use assign::assignable;
 pub(crate) use row::type_name;
+pub(crate) use value::rounded_big;
 
 const ALL: &[&[row::RowFunction]] = &[
     array::ALL,
@@ -38,6 +40,7 @@ const ALL: &[&[row::RowFunction]] = &[
     hash::ALL,
     json::ALL,
     math::ALL,
+    record::ALL,
     string::ALL,
 ];
 

@@ -7,6 +7,8 @@ use datafusion::arrow::datatypes::{DataType, TimeUnit, i256};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::scalar::ScalarValue;
 
+use crate::schema::Digits;
+
 /// A value.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum V {
@@ -264,6 +266,25 @@ pub(super) fn divide_half_away(v: i128, by: i128) -> i128 {
     } else {
         quotient
     }
+}
+
+/// A BIGNUMERIC with as many digits as its type has, rounded half away from zero; none if it has too many before the point.
+pub(crate) fn rounded_big(v: i256, digits: Digits) -> Option<i256> {
+    let power = |digits: i32| {
+        let digits = u32::try_from(digits).unwrap_or(0);
+        i256::from_i128(10).wrapping_pow(digits)
+    };
+    let (precision, scale) = (i32::from(digits.precision), i32::from(digits.scale));
+    let unit = power(38 - scale);
+    let half = unit.wrapping_div(i256::from_i128(2));
+    let half = if v < i256::ZERO {
+        half.wrapping_neg()
+    } else {
+        half
+    };
+    let value = v.checked_add(half)?.wrapping_div(unit).wrapping_mul(unit);
+    let most = power(precision - scale + 38);
+    (value.wrapping_abs() < most).then_some(value)
 }
 
 /// The type of NUMERIC.

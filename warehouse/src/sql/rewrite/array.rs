@@ -1,7 +1,7 @@
 //! `ARRAY(SELECT …)`.
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, GroupByExpr, Ident, OrderByExpr, OrderByKind, Query, SelectItem, SetExpr,
+    Expr, GroupByExpr, Ident, OrderByExpr, OrderByKind, Query, SelectItem, SetExpr, Value,
 };
 
 use super::Rewrite;
@@ -70,11 +70,19 @@ fn single(items: &mut [SelectItem]) -> Result<(&mut Expr, &Ident), SqlError> {
 }
 
 fn by_value(mut by: OrderByExpr, alias: &Ident, value: &Expr) -> OrderByExpr {
-    if matches!(&by.expr, Expr::Identifier(ident) if ident.value.eq_ignore_ascii_case(&alias.value))
-    {
+    if of_value(&by.expr, alias) {
         by.expr = value.clone();
     }
     by
+}
+
+/// Whether the column is meant, by its name or its place.
+fn of_value(by: &Expr, alias: &Ident) -> bool {
+    match by {
+        Expr::Identifier(ident) => ident.value.eq_ignore_ascii_case(&alias.value),
+        Expr::Value(value) => matches!(&value.value, Value::Number(number, _) if number == "1"),
+        _ => false,
+    }
 }
 
 /// The rows as they are, and an aggregate around them that puts them in the same order once more.
@@ -101,8 +109,7 @@ fn ranked(mut query: Query) -> Result<Query, SqlError> {
     let distinct = select.distinct.is_some();
     let mut outer = Vec::new();
     for (at, by) in order_by.into_iter().enumerate() {
-        let of_value = by.expr == value
-            || matches!(&by.expr, Expr::Identifier(ident) if ident.value.eq_ignore_ascii_case(&alias.value));
+        let of_value = by.expr == value || of_value(&by.expr, &alias);
         let mut again = by.clone();
         if of_value {
             again.expr = column(&alias.value);

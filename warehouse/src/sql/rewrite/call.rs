@@ -254,6 +254,7 @@ impl Rewrite<'_> {
                 let all = aggregate(value.clone(), vec![order(value.clone(), true)], false);
                 made("top_count$", vec![all, most.clone()])
             }
+            ("array_concat_agg", [_]) => concatenated(function)?,
             ("array_concat_agg" | "approx_top_sum" | "grouping", _) => {
                 return Err(SqlError::unsupported(format!(
                     "the function {}",
@@ -420,6 +421,23 @@ fn array_agg(mut function: Function) -> Result<Expr, SqlError> {
         Some(limit) => made("first_items$", vec![gathered, limit]),
         None => gathered,
     })
+}
+
+/// The arrays as items of one, and then their own items.
+fn concatenated(mut function: Function) -> Result<Expr, SqlError> {
+    let limit = take_limit(&mut function)?;
+    if let Some(list) = list(&mut function) {
+        list.clauses.insert(
+            0,
+            FunctionArgumentClause::IgnoreOrRespectNulls(NullTreatment::IgnoreNulls),
+        );
+    }
+    let gathered = made("empty_is_null$", vec![renamed(function, "array_agg")]);
+    let gathered = match limit {
+        Some(limit) => made("first_items$", vec![gathered, limit]),
+        None => gathered,
+    };
+    Ok(made("flat$", vec![gathered]))
 }
 
 fn string_agg(mut function: Function) -> Result<Expr, SqlError> {

@@ -63,6 +63,11 @@ fn derived(query: Query, columns: Vec<TableAliasColumnDef>) -> TableWithJoins {
     }
 }
 
+/// No GROUP BY.
+pub(crate) fn ungrouped() -> GroupByExpr {
+    GroupByExpr::Expressions(vec![], vec![])
+}
+
 /// `SELECT … FROM …` and nothing else.
 pub(crate) fn select(projection: Vec<SelectItem>, from: Vec<TableWithJoins>) -> Query {
     let select = Select {
@@ -80,7 +85,7 @@ pub(crate) fn select(projection: Vec<SelectItem>, from: Vec<TableWithJoins>) -> 
         prewhere: None,
         selection: None,
         connect_by: vec![],
-        group_by: GroupByExpr::Expressions(vec![], vec![]),
+        group_by: ungrouped(),
         cluster_by: vec![],
         distribute_by: vec![],
         sort_by: vec![],

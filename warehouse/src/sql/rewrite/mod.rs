@@ -7,6 +7,7 @@ mod lateral;
 pub(crate) mod make;
 pub(crate) mod pseudo;
 mod select;
+mod star;
 pub(crate) mod variables;
 
 use std::collections::{HashMap, HashSet};
@@ -53,6 +54,7 @@ pub(crate) struct Rewrite<'a> {
     derived: usize,
     arrays: usize,
     subqueries: usize,
+    stars: usize,
     /// The names of tables, of each SELECT around what is visited.
     around: Vec<HashSet<String>>,
 }
@@ -67,6 +69,7 @@ impl<'a> Rewrite<'a> {
             derived: 0,
             arrays: 0,
             subqueries: 0,
+            stars: 0,
             around: Vec::new(),
         }
     }
@@ -498,7 +501,11 @@ impl VisitorMut for Rewrite<'_> {
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<SqlError> {
         let around = self.around.last().cloned().unwrap_or_default();
         self.around.push(lateral::paths(select, &around));
-        flow(select::named(select))
+        flow(
+            self.records(select)
+                .and_then(|()| self.whole(select))
+                .and_then(|()| select::named(select)),
+        )
     }
 
     fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<SqlError> {

@@ -22,7 +22,7 @@ pub(super) fn alias(name: &str) -> TableAlias {
 }
 
 /// The name that an expression has without an alias.
-fn own_name(expr: &Expr) -> Option<String> {
+pub(super) fn own_name(expr: &Expr) -> Option<String> {
     match expr {
         Expr::Identifier(ident) if !ident.value.starts_with('@') => Some(ident.value.clone()),
         Expr::CompoundIdentifier(idents) => idents.last().map(|ident| ident.value.clone()),
