@@ -1,5 +1,7 @@
 //! `loads`: what was loaded where.
 
+mod reconcile;
+
 use clap::{Args, Subcommand};
 use serde_json::json;
 use tidemill_core::protocol::{AttemptNo, Load};
@@ -19,6 +21,13 @@ pub(crate) enum LoadsCommand {
         after_help = "Examples:\n  loads list\n  loads list crm_daily --status failed\n  loads list --table crm.tickets --from 2025-01-01 --json"
     )]
     List(ListArgs),
+    /// Compare the last load into each table with the rows that BigQuery has: exit code 1 if one differs.
+    ///
+    /// Nothing is billed: no query is made. It has to run where the database and the keys of the connections are.
+    #[command(
+        after_help = "Examples:\n  loads reconcile\n  loads reconcile crm_daily --connection google\n  loads reconcile --table crm.tickets --json"
+    )]
+    Reconcile(reconcile::ReconcileArgs),
     /// Show one load: numbers, files, job, error.
     #[command(after_help = "Example:\n  loads show crm_daily 1001.0")]
     Show(ShowArgs),
@@ -92,6 +101,7 @@ pub(crate) struct ShowArgs {
 pub(crate) fn run(command: &LoadsCommand, environment: &Environment) -> Output {
     let done = match command {
         LoadsCommand::List(args) => list(args, environment),
+        LoadsCommand::Reconcile(args) => return reconcile::reconcile(args, environment),
         LoadsCommand::Show(args) => show(args, environment),
     };
     done.unwrap_or_else(|wrong| wrong)

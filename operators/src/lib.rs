@@ -3,6 +3,7 @@
 pub mod bigquery;
 pub mod checks;
 mod command;
+pub mod count;
 mod credentials;
 pub mod databricks;
 pub mod dataflow;

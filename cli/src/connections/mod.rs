@@ -1,7 +1,7 @@
 //! `connections …`: what leads to other systems. Secrets go in and are never shown.
 
 pub(crate) mod flags;
-mod probe;
+pub(crate) mod probe;
 pub(crate) mod values;
 
 use std::collections::BTreeMap;

@@ -34,7 +34,7 @@ pub(crate) struct TestArgs {
 }
 
 /// The clock of this process, and where it says that something takes longer. Nobody tells a command to stop: it is ended.
-struct Now(Option<fn(&str)>);
+pub(crate) struct Now(pub(crate) Option<fn(&str)>);
 
 impl Pace for Now {
     fn now(&self) -> DateTime<Utc> {
@@ -58,7 +58,7 @@ impl Pace for Now {
 
 /// Asks the other side for something cheap.
 pub(super) async fn test(args: &TestArgs, environment: &Environment) -> Done {
-    let connection = find(args, environment).await?;
+    let connection = find(&args.name, &args.settings, environment).await?;
     let clients = Clients::new(serve::machine::of(environment));
     let found = probe(&clients, &connection, Arc::new(Now(environment.says()))).await;
     let works = found.iter().all(|one| one.works);
@@ -78,18 +78,22 @@ pub(super) async fn test(args: &TestArgs, environment: &Environment) -> Done {
 
 /// The connection with its secrets. They are opened here and leave this process only towards the other side, so this has to
 /// be where the keys are; a variable of the environment goes first, as everywhere.
-async fn find(args: &TestArgs, environment: &Environment) -> Result<Connection, Output> {
+pub(crate) async fn find(
+    name: &str,
+    settings: &Flags<OfSealed>,
+    environment: &Environment,
+) -> Result<Connection, Output> {
     let variables = environment.beginning("TIDEMILL_CONN_");
     let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
     let failed = |error: &dyn std::error::Error| Output::failed(door::chain(error), INVALID);
-    if let Some(given) = connection_in(&variables.collect(), &args.name) {
+    if let Some(given) = connection_in(&variables.collect(), name) {
         return given.map_err(|error| failed(&error));
     }
-    let loaded = args.settings.load(environment)?;
+    let loaded = settings.load(environment)?;
     let store = door::open(&loaded, Schema::Require).await?;
     let keys = serve::keys(&loaded)?;
     let secrets = serve::secrets(&loaded, &store, &keys, environment)?;
-    let found = secrets.connection(&args.name, clock::now().into()).await;
+    let found = secrets.connection(name, clock::now().into()).await;
     store.close().await;
     found.map_err(|error| failed(&error))
 }

@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tidemill::prelude::*;
 use tidemill::{Environment, Output};
-use tidemill_core::protocol::{CheckResult, Load};
 
 #[params]
 struct Wanted {
@@ -49,37 +48,6 @@ fn broken() -> Dag {
     })
 }
 
-/// A load and a check on record.
-#[task]
-async fn records(ctx: &TaskContext) -> TaskResult {
-    ctx.record_load(Load {
-        sources: vec!["gs://shop/1.csv".to_owned()],
-        destination: "shop.orders".to_owned(),
-        mode: "append".to_owned(),
-        rows_before: Some(7),
-        rows_loaded: 5,
-        rows_after: Some(12),
-        ..Load::default()
-    });
-    ctx.record_check(CheckResult {
-        name: "unique(id)".to_owned(),
-        table: "shop.orders".to_owned(),
-        status: "failed".to_owned(),
-        cause: "2 of 12 rows have an id that is there twice".to_owned(),
-        rows_failed: Some(2),
-        rows_sql: Some("SELECT id FROM shop.orders".to_owned()),
-        ..CheckResult::default()
-    });
-    Err(TaskError::data("2 rows are there twice"))
-}
-
-/// It loads and checks.
-fn loaded() -> Dag {
-    Dag::build("loaded", |dag| {
-        dag.call("load", records, ());
-    })
-}
-
 /// Somebody has to say yes.
 fn asks() -> Dag {
     Dag::build("asks", |dag| {
@@ -99,13 +67,8 @@ fn daily() -> Dag {
 }
 
 pub(crate) fn dags() -> Dags {
-    let dags = Dags::new()
-        .dag(loaded)
-        .dag(fine)
-        .dag(broken)
-        .dag(asks)
-        .dag(daily);
-    dags.dag(crate::running_stuck::jams)
+    let dags = Dags::new().dag(fine).dag(broken).dag(asks).dag(daily);
+    crate::running_monitor::with(dags.dag(crate::running_stuck::jams))
 }
 
 /// A scheduler and a worker of this process, in a folder of their own.

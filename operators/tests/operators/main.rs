@@ -2,6 +2,7 @@
 
 mod bigquery;
 mod checks;
+mod count;
 mod credentials;
 mod databricks;
 mod dataflow;
