@@ -25,6 +25,7 @@ pub(crate) fn secrets(postgres: bool, count: u32) -> Vec<String> {
 }
 
 /// The statements that write it, for either database.
+#[expect(clippy::too_many_lines, reason = "a table of statements")]
 pub(crate) fn statements(postgres: bool, runs: u32) -> Vec<String> {
     let numbers = if postgres {
         |name: &str, from: u32, to: u32| format!("generate_series({from}, {to}) AS {name} (i)")

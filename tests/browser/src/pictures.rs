@@ -82,6 +82,10 @@ fn pages(browser: &Browser<'_>, into: &Path) {
     shoot("log", (".view li.hit", "shop.revenue"));
     browser.open("/dags/sales_report/trigger");
     shoot("trigger", ("main", "Who gets it"));
+    browser.open("/loads");
+    shoot("loads", (".charts", "Rows loaded a day"));
+    browser.open("/checks?table=shop.orders");
+    shoot("checks", ("[data-fresh=checks]", "unique"));
     browser.set_screen(WIDE.0, HIGH);
     browser.set_theme("dark");
     browser.open("/dags/orders_daily");

@@ -11,19 +11,42 @@ pub(crate) struct DayColumn {
     pub(crate) label: String,
     /// What it is made of, from the ground up: the class of each part, and how much it is.
     pub(crate) parts: Vec<(&'static str, f64)>,
+    /// Whether something of it went wrong: a cross above it says so.
+    pub(crate) crossed: bool,
     /// What it is, in words.
     pub(crate) says: String,
     /// Where it leads.
     pub(crate) href: String,
 }
 
-const LEFT: f64 = 64.0;
-const TOP: f64 = 10.0;
+const LEFT: f64 = 72.0;
+const TOP: f64 = 16.0;
 const HIGH: f64 = 110.0;
 const WIDE: f64 = 430.0;
 const LABEL_WIDE: f64 = 52.0;
 
+/// What an axis of seconds is divided into.
+const SECONDS: [f64; 13] = [
+    1.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1_800.0, 3_600.0, 7_200.0, 21_600.0, 86_400.0,
+];
+
+/// What an axis counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unit {
+    Count,
+    Seconds,
+}
+
 /// A round step of which four at the most make the whole.
+fn step_of(unit: Unit, most: f64) -> f64 {
+    let round = SECONDS.iter().find(|step| most / **step <= 4.0);
+    match (unit, round) {
+        (Unit::Seconds, Some(step)) => *step,
+        _ => step(most),
+    }
+}
+
+/// The same of a number.
 fn step(most: f64) -> f64 {
     let mut step = 10_f64.powf((most / 4.0).max(1e-9).log10().floor());
     for factor in [2.0, 2.5, 2.0] {
@@ -36,7 +59,11 @@ fn step(most: f64) -> f64 {
 }
 
 /// Draws days, the first on the left; `says` writes a number of the axis.
-pub(crate) fn days(title: &str, columns: &[DayColumn], says: fn(f64) -> String) -> Html {
+pub(crate) fn days(
+    title: &str,
+    columns: &[DayColumn],
+    (unit, says): (Unit, fn(f64) -> String),
+) -> Html {
     let sum = |column: &DayColumn| column.parts.iter().map(|part| part.1).sum::<f64>();
     let most = columns.iter().map(sum).fold(0.0, f64::max).max(1.0);
     let count = f64::from(u32::try_from(columns.len()).unwrap_or(u32::MAX)).max(1.0);
@@ -47,7 +74,7 @@ pub(crate) fn days(title: &str, columns: &[DayColumn], says: fn(f64) -> String) 
          role=\"group\" aria-label=\"{}\">",
         escape(title)
     );
-    let (step, mut tick) = (step(most), 0.0);
+    let (step, mut tick) = (step_of(unit, most), 0.0);
     while tick <= most {
         let y = ground - tick / most * HIGH;
         let _ = write!(
@@ -95,6 +122,14 @@ fn draw(out: &mut String, column: &DayColumn, (x, wide): (f64, f64), most: f64) 
             "<rect class=\"{class}\" x=\"{:.1}\" y=\"{top:.1}\" width=\"{:.1}\" height=\"{tall:.1}\"/>",
             x + 1.0,
             (wide - 2.0).max(1.0),
+        );
+    }
+    if column.crossed {
+        let _ = write!(
+            out,
+            "<path class=\"cross\" d=\"M{:.1} {:.1}l8 8m0 -8l-8 8\"/>",
+            x + wide / 2.0 - 4.0,
+            top - 12.0
         );
     }
     out.push_str("</a>");
@@ -154,24 +189,27 @@ mod tests {
         let column = |well, bad| DayColumn {
             label: "1 Jan".to_owned(),
             parts: vec![("ok", well), ("fail", bad)],
+            crossed: bad > 0.0,
             says: "<b>".to_owned(),
             href: "/x?a=1&b".to_owned(),
         };
-        let drawn = days("<i>", &[column(100.0, 0.0), column(40.0, 10.0)], |n| {
-            format!("{n}")
-        });
+        let drawn = days(
+            "<i>",
+            &[column(100.0, 0.0), column(40.0, 10.0)],
+            (Unit::Count, |n| format!("{n}")),
+        );
         let drawn = drawn.to_string();
         for wanted in [
             "aria-label=\"&lt;i&gt;\"",
-            "class=\"ok\" x=\"65.0\" y=\"10.0\" width=\"213.0\" height=\"110.0\"",
-            "class=\"fail\" x=\"280.0\" y=\"65.0\" width=\"213.0\" height=\"11.0\"",
+            "class=\"ok\" x=\"73.0\" y=\"16.0\" width=\"213.0\" height=\"110.0\"",
+            "class=\"fail\" x=\"288.0\" y=\"71.0\" width=\"213.0\" height=\"11.0\"",
             "&lt;b&gt;",
             "href=\"/x?a=1&amp;b\"",
         ] {
             assert!(drawn.contains(wanted), "{wanted} in {drawn}");
         }
         assert!(
-            days("", &[], |n| format!("{n}"))
+            days("", &[], (Unit::Count, |n| format!("{n}")))
                 .to_string()
                 .ends_with("</svg>")
         );

@@ -19,7 +19,7 @@ use askama::filters::HtmlSafe;
 pub(crate) use bars::{Bar, bars};
 pub(crate) use chart::{Column, chart};
 pub(crate) use chip::{Chip, Tone};
-pub(crate) use days::{DayColumn, Mark, days, marks};
+pub(crate) use days::{DayColumn, Mark, Unit, days, marks};
 pub(crate) use gantt::{Doing, Lane, Stretch, gantt};
 pub(crate) use markdown::markdown;
 pub(crate) use numbers::{bytes, grouped, short};

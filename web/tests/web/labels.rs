@@ -184,6 +184,14 @@ fn wrong(page: &str) -> Vec<String> {
     wrong
 }
 
+/// Loads and checks.
+const MONITOR: [&str; 4] = [
+    "/loads",
+    "/checks",
+    "/dags/open_dag/loads/1001.0",
+    "/dags/open_dag/checks/1001.0",
+];
+
 #[tokio::test]
 async fn every_page_can_be_read_aloud_and_walked_by_keys() {
     let kit = Kit::new().await;
@@ -203,10 +211,6 @@ async fn every_page_can_be_read_aloud_and_walked_by_keys() {
         "/pools",
         "/pools/bigquery",
         "/alerts",
-        "/loads",
-        "/checks",
-        "/dags/open_dag/loads/1001.0",
-        "/dags/open_dag/checks/1001.0",
         "/variables",
         "/variables/region",
         "/connections",
@@ -231,6 +235,7 @@ async fn every_page_can_be_read_aloud_and_walked_by_keys() {
     ]
     .map(ToOwned::to_owned)
     .to_vec();
+    pages.extend(MONITOR.map(ToOwned::to_owned));
     pages.extend(
         ["", "?tab=graph", "?tab=gantt", "?tab=params", "?tab=events"]
             .map(|tab| format!("{failed}{tab}")),

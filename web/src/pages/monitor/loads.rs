@@ -13,7 +13,7 @@ use tidemill_store::history::{Cursor, LoadDay, LoadFilter};
 use super::lines::{LoadLine, address, dag_of, dags, place, placed};
 use super::page;
 use crate::frame::Frame;
-use crate::html::{DayColumn, Html, bytes, days, grouped, short, took};
+use crate::html::{DayColumn, Html, Unit, bytes, days, grouped, short, took};
 use crate::input::Asking;
 use crate::oops::Oops;
 use crate::pages::runs::day;
@@ -247,6 +247,7 @@ fn charts(query: &LoadsQuery, rows: &[LoadDay], drawn: &Range<Timestamp>) -> [Ht
             DayColumn {
                 label,
                 parts: parts(sum),
+                crossed: sum.bad > 0,
                 says,
                 href: query.of_day(&date.format("%Y-%m-%d").to_string()),
             }
@@ -258,14 +259,12 @@ fn charts(query: &LoadsQuery, rows: &[LoadDay], drawn: &Range<Timestamp>) -> [Ht
     let rows = columns(|sum| vec![("ok", sum.rows as f64)]);
     let times = columns(|sum| vec![("time", sum.mean().as_secs_f64())]);
     [
-        days("Rows loaded, day by day", &rows, rows_shown),
-        days("How long a load took, day by day", &times, |seconds| {
-            if seconds == 0.0 {
-                "0".to_owned()
-            } else {
-                took(Duration::from_secs_f64(seconds))
-            }
-        }),
+        days("Rows loaded, day by day", &rows, (Unit::Count, rows_shown)),
+        days(
+            "How long a load took, day by day",
+            &times,
+            (Unit::Seconds, time_shown),
+        ),
     ]
 }
 
@@ -275,6 +274,16 @@ fn charts(query: &LoadsQuery, rows: &[LoadDay], drawn: &Range<Timestamp>) -> [Ht
 )]
 fn rows_shown(rows: f64) -> String {
     short(rows.round() as i64)
+}
+
+/// A tick of an axis: no more units than it has.
+fn time_shown(seconds: f64) -> String {
+    let span = Duration::from_secs_f64(seconds.max(0.0));
+    if span.is_zero() {
+        "0".to_owned()
+    } else {
+        tidemill_core::span::text(span)
+    }
 }
 
 /// What was loaded today, in short.
