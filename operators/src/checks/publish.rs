@@ -23,6 +23,10 @@ pub trait Staging: Send + Sync {
     /// Writes the rows there.
     fn write(&self) -> impl Future<Output = TaskResult<()>> + Send;
 
+    /// What came of the checks, told before anything is published or refused. `report.record(ctx)` puts it on record, also
+    /// where a check blocks.
+    fn checked(&self, _report: &CheckReport) {}
+
     /// Puts them where people read, in one atomic step.
     fn publish(&self) -> impl Future<Output = TaskResult<()>> + Send;
 
@@ -57,6 +61,7 @@ pub async fn write_audit_publish<S: Staging>(
         .await
         .map_err(|error| error.context(format!("check `{waiting}`")))?;
     checks.table().clone_into(&mut report.table);
+    staging.checked(&report);
     if let Some(error) = report.error() {
         let note = format!("nothing was published; the rows wait in `{waiting}`");
         return Err(TaskError {

@@ -1,12 +1,12 @@
 //! Checks as a task, and write–audit–publish.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use tidemill::prelude::*;
 use tidemill::testing::{TaskRun, valid};
 use tidemill_operators::checks::{
-    Background, Checks, Databases, Severity, Staging, column, write_audit_publish,
+    Background, CheckReport, Checks, Databases, Severity, Staging, column, write_audit_publish,
 };
 
 use super::kit::{Both, Table, noon};
@@ -98,7 +98,8 @@ fn a_task_fails_with_what_blocks_and_fills_in_its_day() {
     assert!(result.rows_sql.is_some(), "how to see the rows");
 }
 
-struct Copy(AtomicBool);
+/// Whether it was published, and the tables whose checks it was told of.
+struct Copy(AtomicBool, Mutex<Vec<String>>);
 
 impl Staging for Copy {
     fn staging(&self) -> String {
@@ -107,6 +108,11 @@ impl Staging for Copy {
 
     async fn write(&self) -> TaskResult<()> {
         Ok(())
+    }
+
+    fn checked(&self, report: &CheckReport) {
+        let mut told = self.1.lock().expect("no panic");
+        told.push(format!("{} {}", report.table, report.blocks()));
     }
 
     async fn publish(&self) -> TaskResult<()> {
@@ -123,23 +129,25 @@ impl Staging for Copy {
 fn only_what_was_checked_is_published() {
     let both = orders();
     let ends = |checks: Checks| {
-        let staging = Copy(AtomicBool::new(false));
+        let staging = Copy(AtomicBool::new(false), Mutex::default());
         let background = Background::at(noon());
         let done = write_audit_publish(&staging, &checks, both.farm.as_ref(), &background);
         let done = both.runtime.block_on(done);
         (
             done.map(|report| report.table),
             staging.0.load(Ordering::SeqCst),
+            staging.1.into_inner().expect("no panic"),
         )
     };
-    let (done, published) = ends(
+    let (done, published, told) = ends(
         Checks::on("shop.final")
             .unique("id")
             .not_null("customer_id")
             .warn(),
     );
     assert_eq!((done.as_deref(), published), (Ok("shop.final"), true));
-    let (done, published) = ends(Checks::on("shop.final").not_null("customer_id"));
+    assert_eq!(told, ["shop.final false"]);
+    let (done, published, told) = ends(Checks::on("shop.final").not_null("customer_id"));
     let error = done.expect_err("it blocks");
     assert!(
         error.message.starts_with("shop.final: 2 of 3 rows"),
@@ -147,4 +155,9 @@ fn only_what_was_checked_is_published() {
         error.message
     );
     assert!(!published);
+    assert_eq!(
+        told,
+        ["shop.final true"],
+        "it is on record though it blocks"
+    );
 }
