@@ -74,7 +74,6 @@ impl Rewrite<'_> {
         let SelectItem::Wildcard(options) = first else {
             return Ok(());
         };
-        let refused = |what: &str| Err(SqlError::unsupported(format!("SELECT AS STRUCT * {what}")));
         let mut value = match select.from.as_mut_slice() {
             [table] if table.joins.is_empty() => match &mut table.relation {
                 TableFactor::UNNEST {
@@ -97,37 +96,7 @@ impl Rewrite<'_> {
             },
             _ => return refused("of several tables"),
         };
-        value = call("record$", vec![value]);
-        if options.opt_ilike.is_some() || options.opt_rename.is_some() {
-            return refused("with these options");
-        }
-        if let Some(except) = &options.opt_except {
-            let names = std::iter::once(&except.first_element).chain(&except.additional_elements);
-            let names = names.map(|name| text(name.value.to_lowercase()));
-            value = call("without$", std::iter::once(value).chain(names).collect());
-        }
-        let mut given = vec![value];
-        for replaced in options.opt_replace.iter().flat_map(|one| &one.items) {
-            given.push(text(format!("={}", replaced.column_name.value)));
-            given.push(replaced.expr.clone());
-        }
-        for item in rest {
-            let (name, value) = match item {
-                SelectItem::ExprWithAlias { expr, alias } => (alias.value.clone(), expr),
-                SelectItem::UnnamedExpr(expr) => match super::select::own_name(expr) {
-                    Some(name) => (name, expr),
-                    None => return refused("with a column that has no name"),
-                },
-                _ => return refused("with another wildcard"),
-            };
-            given.push(text(format!("+{name}")));
-            given.push(value.clone());
-        }
-        let value = if given.len() == 1 {
-            given.remove(0)
-        } else {
-            call("with$", given)
-        };
+        value = changed(call("record$", vec![value]), options, rest)?;
         select.value_table_mode = match select.value_table_mode {
             Some(ValueTableMode::DistinctAsStruct) => Some(ValueTableMode::DistinctAsValue),
             _ => Some(ValueTableMode::AsValue),
@@ -189,4 +158,46 @@ fn apart(select: &mut Select, tables: &[String]) -> Result<(), SqlError> {
     }
     select.projection = items;
     Ok(())
+}
+
+fn refused<T>(what: &str) -> Result<T, SqlError> {
+    Err(SqlError::unsupported(format!("SELECT AS STRUCT * {what}")))
+}
+
+/// A record without some fields, with others in their place, and with further ones.
+fn changed(
+    mut value: Expr,
+    options: &WildcardAdditionalOptions,
+    rest: &[SelectItem],
+) -> Result<Expr, SqlError> {
+    if options.opt_ilike.is_some() || options.opt_rename.is_some() {
+        return refused("with these options");
+    }
+    if let Some(except) = &options.opt_except {
+        let names = std::iter::once(&except.first_element).chain(&except.additional_elements);
+        let names = names.map(|name| text(name.value.to_lowercase()));
+        value = call("without$", std::iter::once(value).chain(names).collect());
+    }
+    let mut given = vec![value];
+    for replaced in options.opt_replace.iter().flat_map(|one| &one.items) {
+        given.push(text(format!("={}", replaced.column_name.value)));
+        given.push(replaced.expr.clone());
+    }
+    for item in rest {
+        let (name, value) = match item {
+            SelectItem::ExprWithAlias { expr, alias } => (alias.value.clone(), expr),
+            SelectItem::UnnamedExpr(expr) => match super::select::own_name(expr) {
+                Some(name) => (name, expr),
+                None => return refused("with a column that has no name"),
+            },
+            _ => return refused("with another wildcard"),
+        };
+        given.push(text(format!("+{name}")));
+        given.push(value.clone());
+    }
+    Ok(if given.len() == 1 {
+        given.remove(0)
+    } else {
+        call("with$", given)
+    })
 }
