@@ -93,7 +93,8 @@ pub(crate) async fn answer(
     if let Some(open) = &open {
         here(&frame, &mut ranked, open, &known);
     }
-    for section in frame.sections() {
+    // What is looked at less often is found by those who look for it.
+    for section in frame.sections().chain(frame.more().filter(|_| is_asked)) {
         ranked.add(0, offer("Page", section.word, section.href));
     }
     if is_asked {
