@@ -107,7 +107,8 @@ def main(wanted, side="request"):
         raise SystemExit(f"{wanted} has no body as its {side}" if text else 0)
     comparison = Comparison(document["schemas"])
     comparison.compare(json.loads(text or "{}"), schema)
-    print("\n".join(comparison.found))
+    for line in comparison.found:
+        print(line)
     raise SystemExit(1 if comparison.found else 0)
 
 
