@@ -30,7 +30,7 @@ fn kit() -> Kit {
         if job["status"]["state"] == "DONE" {
             break;
         }
-        kit.run(tokio::time::sleep(std::time::Duration::from_millis(20)));
+        kit.run(async { tokio::time::sleep(std::time::Duration::from_millis(20)).await });
     }
     kit
 }
