@@ -5,29 +5,39 @@ use std::fs;
 
 use crate::root;
 
-/// They run while others are compiled.
-const MACROS: [&str; 2] = ["datafusion-macros", "sqlparser_derive"];
-
-fn of_the_query_engine(name: &str) -> bool {
-    let starts = ["arrow", "datafusion", "parquet", "sqlparser"];
-    starts.iter().any(|start| name.starts_with(start)) && !MACROS.contains(&name)
-}
-
 #[test]
-fn every_crate_of_the_query_engine_is_built_for_a_short_build() {
+fn all_that_is_built_in_full_is_there_and_the_rest_is_built_for_a_short_build() {
     let read = |name: &str| fs::read_to_string(root().join(name)).expect("it is there");
     let lock = read("Cargo.lock");
-    let wanted: BTreeSet<&str> = lock
+    let known: BTreeSet<&str> = lock
         .lines()
         .filter_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"'))
-        .filter(|name| of_the_query_engine(name))
         .collect();
     let manifest = read("Cargo.toml");
-    let listed: BTreeSet<&str> = manifest
-        .lines()
-        .filter_map(|line| line.strip_suffix(" = { opt-level = 1 }"))
-        .filter(|name| of_the_query_engine(name))
+    let (_, profile) = manifest
+        .split_once("[profile.release.package]")
+        .expect("it has one");
+    let lines = profile.lines().take_while(|line| !line.starts_with('['));
+    let listed: Vec<(&str, &str)> = lines.filter_map(|line| line.split_once(" = ")).collect();
+    let short = ("\"*\"", "{ debug = false, opt-level = 1 }");
+    assert!(listed.contains(&short), "{listed:?}");
+    let gone: Vec<&str> = listed
+        .iter()
+        .map(|(name, _)| *name)
+        .filter(|name| *name != "\"*\"" && !known.contains(name))
         .collect();
-    assert_eq!(listed, wanted, "`[profile.release.package]` of Cargo.toml");
-    assert!(wanted.len() > 30, "{wanted:?}");
+    assert!(gone.is_empty(), "they are not built any more: {gone:?}");
+    let in_full = |name: &str| {
+        let full = |(other, how): &(&str, &str)| *other == name && how.contains("opt-level = 3");
+        listed.iter().any(full)
+    };
+    for name in [
+        "libsqlite3-sys",
+        "sqlx-core",
+        "tokio",
+        "serde_json",
+        "argon2",
+    ] {
+        assert!(in_full(name), "{name} counts");
+    }
 }
