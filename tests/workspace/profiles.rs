@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::process::Command;
 
 use crate::root;
 
@@ -40,4 +41,37 @@ fn all_that_is_built_in_full_is_there_and_the_rest_is_built_for_a_short_build() 
     ] {
         assert!(in_full(name), "{name} counts");
     }
+}
+
+#[test]
+fn without_its_default_features_nothing_of_the_sandbox_is_built() {
+    let tree = |more: &[&str]| {
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.args([
+            "tree",
+            "--locked",
+            "--prefix",
+            "none",
+            "--edges",
+            "normal,build",
+        ]);
+        let done = cargo
+            .args(more)
+            .current_dir(root())
+            .output()
+            .expect("it starts");
+        assert!(
+            done.status.success(),
+            "{}",
+            String::from_utf8_lossy(&done.stderr)
+        );
+        String::from_utf8_lossy(&done.stdout).into_owned()
+    };
+    assert!(tree(&[]).contains("datafusion v"));
+    let without = tree(&["--no-default-features"]);
+    assert!(without.contains("tidemill-scheduler v"), "{without}");
+    assert!(
+        !without.contains("datafusion v") && !without.contains("tidemill-sandbox v"),
+        "{without}"
+    );
 }
