@@ -6,32 +6,14 @@ use tidemill_core::protocol::Load;
 use tidemill_operators::count::{BigQueryCounts, Compared, Counts as _, compare};
 use tidemill_operators::http::{Clients, Machine};
 
+use crate::bigquery;
 use crate::kit::{Kit, Waits};
 
 /// The table `crm.tickets` with three rows in it.
 fn kit() -> Kit {
-    let kit = Kit::with_bucket();
-    kit.put("a.csv", "1\n2\n3\n");
-    let base = "/bigquery/v2/projects/shop";
-    let dataset =
-        json!({"datasetReference": {"projectId": "shop", "datasetId": "crm"}, "location": "EU"});
-    kit.good("POST", &format!("{base}/datasets"), dataset);
-    let load = json!({
-        "jobReference": {"projectId": "shop", "jobId": "one"},
-        "configuration": {"load": {
-            "sourceUris": ["gs://raw/a.csv"], "sourceFormat": "CSV",
-            "destinationTable": {"projectId": "shop", "datasetId": "crm", "tableId": "tickets"},
-            "schema": {"fields": [{"name": "n", "type": "INTEGER"}]},
-        }},
-    });
-    kit.good("POST", &format!("{base}/jobs"), load);
-    for _ in 0..200 {
-        let job = kit.good("GET", &format!("{base}/jobs/one?location=EU"), json!({}));
-        if job["status"]["state"] == "DONE" {
-            break;
-        }
-        kit.run(async { tokio::time::sleep(std::time::Duration::from_millis(20)).await });
-    }
+    let kit = bigquery::kit();
+    let text = "CREATE TABLE crm.tickets AS SELECT n FROM UNNEST([1, 2, 3]) AS n";
+    bigquery::sql(&kit, text);
     kit
 }
 
