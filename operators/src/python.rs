@@ -19,13 +19,13 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 use tidemill_core::operator::{Level, OrFail as _, TaskContext, TaskError, TaskResult};
 use tidemill_process::{BaseEnv, Tail, exit_words};
 use tokio::process::Command as Process;
 
 use crate::command::{Ask, Heard, run_command};
+use crate::remote::short_hash;
 
 /// Written last: an environment without it was not finished.
 const FINISHED: &str = "tidemill-finished";
@@ -103,10 +103,7 @@ impl PythonEnv {
         };
         // The name of the Python is part of it: packages are built for one version.
         let list = format!("{}\n{}", self.program(), self.packages.join("\n"));
-        let name: String = digest(&SHA256, list.as_bytes()).as_ref()[..10]
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let name = short_hash(&list, 20);
         std::path::absolute(cache.join(name)).or_permanent("name the folder of the environment")
     }
 

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use tidemill_core::operator::{ErrorKind, TaskContext, TaskError, TaskResult};
 
-use super::job::{Job, JobAt, REQUEST_LABEL, label};
+use super::job::{Job, JobAt, REQUEST_LABEL};
 use crate::http::{self, Client, Reply};
+use crate::remote::label;
 
 /// Pages of jobs that are looked through.
 const PAGES_MAX: usize = 20;
@@ -35,8 +36,8 @@ impl JobRequest {
     pub(super) fn new(configuration: Value, print: &str, ctx: &TaskContext) -> Self {
         let facts = ctx.facts();
         let labels = [
-            ("tidemill_dag", label(&facts.dag_id)),
-            ("tidemill_task", label(&facts.task_id)),
+            ("tidemill-dag", label(&facts.dag_id)),
+            ("tidemill-task", label(&facts.task_id)),
         ];
         let named = labels.into_iter().filter(|(_, value)| !value.is_empty());
         Self {
@@ -197,6 +198,7 @@ impl BigQuery {
                 .await?;
             let jobs = page.get("jobs").and_then(Value::as_array);
             for told in jobs.into_iter().flatten() {
+                // It is refused unless it has this identifier.
                 if let Ok(job) = Job::read(told.clone(), &self.at(id, None)) {
                     return Ok(Some(job.at().clone()));
                 }

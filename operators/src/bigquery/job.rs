@@ -1,14 +1,14 @@
 //! A job as the service tells of it, and the name under which it is found again.
 
-use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tidemill_core::operator::{TaskError, TaskResult};
 
 use super::errors;
+use crate::remote;
 
 /// The label that says which request made a job.
-pub(super) const REQUEST_LABEL: &str = "tidemill_request";
+pub(super) const REQUEST_LABEL: &str = "tidemill-request";
 
 /// Where a job is: enough to find it again, from another worker, too.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -182,24 +182,9 @@ pub(super) fn number(value: &Value) -> Option<i64> {
     }
 }
 
-/// What tells one request from another: a hash of what the author asked for.
+/// What an author asked for, as a hash.
 pub(super) fn print(asked: &impl Serialize) -> TaskResult<String> {
-    let bytes = serde_json::to_vec(asked)?;
-    let sum = digest(&SHA256, &bytes);
-    Ok(sum.as_ref()[..12]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect())
-}
-
-/// A text as labels may be: at most 63 lower case letters, digits, `_` and `-`.
-pub(super) fn label(text: &str) -> String {
-    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '-');
-    let plain = text.chars().flat_map(char::to_lowercase);
-    plain
-        .map(|c| if fits(c) { c } else { '-' })
-        .take(63)
-        .collect()
+    Ok(remote::print(&serde_json::to_value(asked)?))
 }
 
 #[cfg(test)]
@@ -230,12 +215,5 @@ mod tests {
         let other = json!({ "jobReference": { "jobId": "t2" } });
         assert!(Job::read(other, &at()).is_err());
         assert!(Job::read(json!({}), &at()).is_err());
-    }
-
-    #[test]
-    fn labels_have_only_what_they_may() {
-        assert_eq!(label("CRM daily/Ü"), "crm-daily--");
-        assert_eq!(label(&"x".repeat(80)).len(), 63);
-        assert_ne!(print(&1).unwrap(), print(&2).unwrap());
     }
 }

@@ -9,12 +9,13 @@ use tidemill_core::spec::{Destination, Touches, WriteMode};
 use tidemill_core::text::Text;
 
 use super::client::{BigQuery, JobRequest};
-use super::job::{Job, JobAt, label, number, print};
+use super::job::{Job, JobAt, number, print};
 use super::parameter::Parameter;
 use super::record::{Figures, Said, record};
 use super::shape::{Partitioning, Shape};
 use super::table::{TableFacts, TableName, partition};
 use super::watch::{Stands, Waiting, release, waiting};
+use crate::remote::label;
 
 /// Rows that a task may return; a task returns at most a mebibyte.
 const ROWS_MAX: u32 = 1_000;

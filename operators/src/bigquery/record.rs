@@ -19,11 +19,11 @@ pub(super) struct Figures {
 }
 
 const NAMES: [&str; 5] = [
-    "tidemill_rows_before",
-    "tidemill_files",
-    "tidemill_bytes",
-    "tidemill_rows",
-    "tidemill_rejected",
+    "tidemill-rows-before",
+    "tidemill-files",
+    "tidemill-bytes",
+    "tidemill-rows",
+    "tidemill-rejected",
 ];
 
 impl Figures {

@@ -6,7 +6,7 @@ use tidemill_core::spec::WriteMode;
 use tidemill_core::text::Text;
 
 use super::client::{JobRequest, adopted};
-use super::job::{Job, label};
+use super::job::Job;
 use super::load::{Columns, IfNone};
 use super::loading::{BigQueryLoad, Ended, Loading, Step, copy};
 use super::record::{Figures, record};
@@ -14,10 +14,11 @@ use super::schema::Column;
 use super::table::{TableFacts, TableName};
 use super::watch::Waiting;
 use super::{merge, storage_of};
+use crate::remote::label;
 use crate::storage::{GcsObject, GcsPattern, GcsUri, UriError};
 
 /// The label that says which files are in the staging table.
-pub(super) const FILES_LABEL: &str = "tidemill_files_hash";
+pub(super) const FILES_LABEL: &str = "tidemill-files-hash";
 /// Addresses that one load job takes.
 const ADDRESSES_MAX: usize = 10_000;
 /// More files are not loaded by one task.

@@ -4,7 +4,6 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use ring::digest::{SHA256, digest};
 use serde_json::{Map, Value, json};
 use tidemill_core::operator::{Level, OrFail as _, Secret, TaskContext, TaskError, TaskResult};
 use tidemill_process::{BaseEnv, exit_words};
@@ -14,6 +13,7 @@ use super::events::Telling;
 use super::report::DbtReport;
 use super::{Dbt, DbtProfile, Task};
 use crate::command::{Ask, Heard, run_command};
+use crate::remote::short_hash;
 use crate::shell::facts;
 
 /// What dbt has parsed; reading it again saves seconds of each call.
@@ -49,10 +49,7 @@ impl Place {
                 facts.map_index
             )
         );
-        let name: String = digest(&SHA256, whose.as_bytes()).as_ref()[..8]
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let name = short_hash(&whose, 16);
         let target = project.join("target/tidemill").join(name);
         Ok(Self { project, target })
     }
